@@ -1,0 +1,160 @@
+//! Actors as types, and the loop that runs them.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use wharf_runtime::{Down, Exit, ExitReason, ExitWatch, Mailbox, Notice};
+
+use crate::Context;
+
+/// An actor: state, and what it does with each message.
+///
+/// Implement the hooks with plain `async fn`. Messages are handled one at a time; while a handler
+/// awaits, the next message waits.
+///
+/// # Examples
+/// ```
+/// use wharf::prelude::*;
+///
+/// struct Counter(u64);
+///
+/// enum CounterMsg {
+///     Add(u64),
+///     Total(Reply<u64>),
+/// }
+///
+/// impl Actor for Counter {
+///     type Msg = CounterMsg;
+///
+///     async fn handle(&mut self, msg: CounterMsg, _: &mut Context<CounterMsg>) -> Result<(), ExitReason> {
+///         match msg {
+///             CounterMsg::Add(by) => self.0 += by,
+///             CounterMsg::Total(reply) => drop(reply.send(self.0)),
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// wharf::block_on(async {
+///     let counter = wharf::spawn(Counter(0));
+///     counter.send(CounterMsg::Add(5)).await.unwrap();
+///     assert_eq!(counter.ask(CounterMsg::Total).await, Ok(5));
+/// });
+/// ```
+pub trait Actor: Send + Sized + 'static {
+    /// What it receives.
+    type Msg: Send + 'static;
+
+    /// Handles a message. An error ends the actor with that reason.
+    fn handle(
+        &mut self,
+        msg: Self::Msg,
+        cx: &mut Context<Self::Msg>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send;
+
+    /// Runs before the first message. An error ends the actor with that reason.
+    fn started(
+        &mut self,
+        cx: &mut Context<Self::Msg>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        let _ = cx;
+        async { Ok(()) }
+    }
+
+    /// Whether it wants this message now. What it refuses waits, in order, and is offered again
+    /// before each later message: a selective receive.
+    fn accepts(&self, msg: &Self::Msg) -> bool {
+        let _ = msg;
+        true
+    }
+
+    /// A monitored actor has ended.
+    fn handle_down(
+        &mut self,
+        down: Down,
+        cx: &mut Context<Self::Msg>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        let _ = (down, cx);
+        async { Ok(()) }
+    }
+
+    /// An exit signal came while the actor traps exits.
+    fn handle_exit(
+        &mut self,
+        exit: Exit,
+        cx: &mut Context<Self::Msg>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        let _ = (exit, cx);
+        async { Ok(()) }
+    }
+
+    /// Runs at the end, whatever the reason, except after a panic or a kill.
+    fn stopped(
+        &mut self,
+        reason: &ExitReason,
+        cx: &mut Context<Self::Msg>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (reason, cx);
+        async {}
+    }
+}
+
+/// The life of an actor.
+///
+/// Not an `async fn`: that would store the actor twice, as argument and as local.
+#[allow(clippy::manual_async_fn, reason = "an `async fn` stores its arguments twice")]
+pub(crate) fn run<A: Actor>(
+    mut actor: A,
+    mailbox: Mailbox<A::Msg>,
+) -> impl Future<Output = ExitReason> + Send {
+    async move {
+        let watch = mailbox.keep_last_words();
+        let mut cx = Context::new(mailbox);
+        let reason = match unless_exiting(&watch, actor.started(&mut cx)).await {
+            Err(reason) => reason,
+            Ok(()) => loop {
+                if let Some(reason) = cx.stop_reason() {
+                    break reason;
+                }
+                let accepting = &mut actor;
+                let received = cx.mailbox.receive_accepted(move |msg| accepting.accepts(msg)).await;
+                let handled = match received {
+                    Some(msg) => unless_exiting(&watch, actor.handle(msg, &mut cx)).await,
+                    None => match cx.mailbox.take_notice() {
+                        Some(Notice::Down(down)) => {
+                            unless_exiting(&watch, actor.handle_down(down, &mut cx)).await
+                        }
+                        Some(Notice::Exit(exit)) => {
+                            unless_exiting(&watch, actor.handle_exit(exit, &mut cx)).await
+                        }
+                        None => Err(watch.reason().unwrap_or_default()),
+                    },
+                };
+                if let Err(reason) = handled {
+                    break reason;
+                }
+            },
+        };
+        actor.stopped(&reason, &mut cx).await;
+        reason
+    }
+}
+
+/// Runs a hook, and gives it up when an exit signal ends the actor meanwhile.
+#[inline(always)]
+fn unless_exiting<M, F>(watch: &ExitWatch<M>, hook: F) -> impl Future<Output = Result<(), ExitReason>>
+where
+    F: Future<Output = Result<(), ExitReason>>,
+{
+    async move {
+        let mut hook = pin!(hook);
+        poll_fn(move |cx| {
+            if watch.is_exiting() {
+                return Poll::Ready(Err(watch.reason().unwrap_or_default()));
+            }
+            hook.as_mut().poll(cx)
+        })
+        .await
+    }
+}

@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod actor;
+mod context;
+mod error;
+pub mod prelude;
+mod spawn;
+
+pub use wharf_runtime::panic_hook as panic;
+pub use wharf_runtime::{
+    ActorId, AnyPid, Ask, AskError, Builder, Capacity, CrashReport, DeadLetter, DeadLetterCause, Detail,
+    Down, Elapsed, Event, Exit, ExitReason, Hooks, Late, LookupError, Mailbox, MonitorRef, Node, NodeId,
+    NodeStats, Outcome, Overflow, PanicInfo, Permit, Pid, RegisterError, Reply, SaveQueueFull, SendError,
+    ShutdownReport, StartError, Timer, Timestamp, Undelivered, block_on, explore, sleep, yield_now,
+};
+
+pub use crate::actor::Actor;
+pub use crate::context::Context;
+pub use crate::error::{Error, Result};
+pub use crate::spawn::{NodeExt, Spawn, spawn, spawn_fn};
+
+/// The guides, as modules, so that their examples are tested.
+#[doc = include_str!("../docs/semantics.md")]
+pub mod semantics {}
+
+#[doc = include_str!("../docs/design.md")]
+pub mod design {}
+
+#[doc = include_str!("../docs/verification.md")]
+pub mod verification {}

@@ -1,0 +1,264 @@
+//! Who has which chunk: the pure bookkeeping behind "each chunk counts exactly once".
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::chunk::{Chunk, Chunker};
+use crate::walk::{Found, Unreadable};
+
+/// How many holders may die of a chunk before it is given up.
+pub(crate) const MAX_ATTEMPTS: u32 = 8;
+
+/// Chunks in custody. It holds one chunk for each holder, those that came back, and no more; the
+/// chunks to come are cut when somebody asks.
+///
+/// ```text
+///            take                    finish
+///  to come ---------> held by one ----------> done (out of the books)
+///                      ^      | lost
+///                 take |      v          too many attempts
+///                     returned --------------------------> given up
+/// ```
+#[derive(Debug)]
+pub(crate) struct Ledger<W> {
+    chunker: Chunker<W>,
+    is_exhausted: bool,
+    /// By holder. A number is never used for a second holder.
+    held: BTreeMap<u64, Chunk>,
+    returned: VecDeque<Chunk>,
+    /// Unreadable files that other pieces in custody may still mention.
+    failed: BTreeSet<u64>,
+}
+
+/// The answer to a holder that asks for work.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// This is now its own.
+    Count(Chunk),
+    /// There is nothing now, but what others hold may come back.
+    Wait,
+    /// All chunks are done.
+    Done,
+}
+
+/// What became of a dead holder's chunk.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It held none.
+    Nothing,
+    /// Somebody else will get it.
+    Returned,
+    /// It killed too many.
+    GivenUp(Chunk),
+}
+
+impl<W: Iterator<Item = Result<Found, Unreadable>>> Ledger<W> {
+    /// Books for the chunks of `walk`.
+    pub(crate) fn new(walk: W) -> Self {
+        Self {
+            chunker: Chunker::new(walk),
+            is_exhausted: false,
+            held: BTreeMap::new(),
+            returned: VecDeque::new(),
+            failed: BTreeSet::new(),
+        }
+    }
+
+    /// Gives `holder` a chunk; one that has not finished its last gets the same again. Files and
+    /// directories found unreadable on the way are passed to `on_unreadable`.
+    pub(crate) fn take(&mut self, holder: u64, on_unreadable: impl FnMut(Unreadable)) -> Turn {
+        if let Some(chunk) = self.held.get(&holder) {
+            return Turn::Count(chunk.clone());
+        }
+        match self.returned.pop_front().or_else(|| self.cut(on_unreadable)) {
+            Some(chunk) => {
+                self.held.insert(holder, chunk.clone());
+                Turn::Count(chunk)
+            }
+            None if self.held.is_empty() => Turn::Done,
+            None => Turn::Wait,
+        }
+    }
+
+    /// Takes a chunk out of the books; the caller counts its findings if and only if it gets the
+    /// chunk. It does not when `holder` no longer holds that chunk.
+    pub(crate) fn finish(&mut self, holder: u64, number: u64) -> Option<Chunk> {
+        self.held.get(&holder).filter(|chunk| chunk.number == number)?;
+        self.held.remove(&holder)
+    }
+
+    /// Ends a holder, and puts back what it held.
+    pub(crate) fn lose(&mut self, holder: u64) -> Loss {
+        let Some(mut chunk) = self.held.remove(&holder) else {
+            return Loss::Nothing;
+        };
+        chunk.attempt += 1;
+        if chunk.attempt >= MAX_ATTEMPTS {
+            return Loss::GivenUp(chunk);
+        }
+        self.returned.push_back(chunk);
+        Loss::Returned
+    }
+
+    /// Notes that a file can't be read, so that no more of it is handed out; true the first time.
+    pub(crate) fn fail(&mut self, source: u64) -> bool {
+        self.chunker.abandon(source);
+        let is_new = self.failed.insert(source);
+        let oldest = self.oldest_source();
+        self.failed.retain(|failed| *failed >= oldest);
+        is_new
+    }
+
+    fn cut(&mut self, mut on_unreadable: impl FnMut(Unreadable)) -> Option<Chunk> {
+        while !self.is_exhausted {
+            match self.chunker.next() {
+                Some(Ok(chunk)) => return Some(chunk),
+                Some(Err(unreadable)) => on_unreadable(unreadable),
+                None => self.is_exhausted = true,
+            }
+        }
+        None
+    }
+
+    fn oldest_source(&self) -> u64 {
+        let custody = self.held.values().chain(&self.returned).filter_map(|chunk| chunk.pieces.first());
+        custody.map(|piece| piece.source.number).fold(self.chunker.oldest_source(), u64::min)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::chaos::mix;
+    use crate::chunk::CHUNK_BYTES;
+
+    type Files = std::vec::IntoIter<Result<Found, Unreadable>>;
+
+    /// Books of `chunks` chunks, one file each.
+    fn ledger(chunks: u64) -> Ledger<Files> {
+        let file = |n| Ok(Found { path: PathBuf::from(format!("{n}")), size: CHUNK_BYTES });
+        Ledger::new((0..chunks).map(file).collect::<Vec<_>>().into_iter())
+    }
+
+    fn take(ledger: &mut Ledger<Files>, holder: u64) -> Turn {
+        ledger.take(holder, |unreadable| panic!("{unreadable:?}"))
+    }
+
+    fn number(turn: Turn) -> u64 {
+        match turn {
+            Turn::Count(chunk) => chunk.number,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_holder_that_asks_again_gets_the_same_chunk() {
+        let mut ledger = ledger(2);
+        assert_eq!(number(take(&mut ledger, 1)), 0);
+        assert_eq!(number(take(&mut ledger, 1)), 0);
+        assert!(ledger.finish(1, 0).is_some());
+        assert_eq!(number(take(&mut ledger, 1)), 1);
+    }
+
+    #[test]
+    fn a_chunk_is_finished_once_and_only_by_who_holds_it() {
+        let mut ledger = ledger(2);
+        take(&mut ledger, 1);
+        take(&mut ledger, 2);
+        assert!(ledger.finish(2, 0).is_none());
+        assert!(ledger.finish(3, 0).is_none());
+        assert!(ledger.finish(1, 0).is_some());
+        assert!(ledger.finish(1, 0).is_none());
+    }
+
+    #[test]
+    fn the_chunk_of_a_lost_holder_goes_to_another_and_its_own_report_comes_too_late() {
+        let mut ledger = ledger(1);
+        take(&mut ledger, 1);
+        assert_eq!(take(&mut ledger, 2), Turn::Wait);
+        assert_eq!(ledger.lose(1), Loss::Returned);
+        assert!(ledger.finish(1, 0).is_none());
+        let Turn::Count(chunk) = take(&mut ledger, 2) else { panic!("nothing came back") };
+        assert_eq!((chunk.number, chunk.attempt), (0, 1));
+        assert!(ledger.finish(2, 0).is_some());
+        assert_eq!(take(&mut ledger, 2), Turn::Done);
+        assert_eq!(ledger.lose(1), Loss::Nothing);
+    }
+
+    #[test]
+    fn a_chunk_that_kills_everybody_is_given_up() {
+        let mut ledger = ledger(1);
+        for holder in 0..u64::from(MAX_ATTEMPTS) {
+            take(&mut ledger, holder);
+            let is_last = holder + 1 == u64::from(MAX_ATTEMPTS);
+            assert_eq!(matches!(ledger.lose(holder), Loss::GivenUp(_)), is_last);
+        }
+        assert_eq!(take(&mut ledger, 99), Turn::Done);
+    }
+
+    #[test]
+    fn a_failed_file_is_told_once_while_others_hold_parts_of_it_and_then_forgotten() {
+        let mut ledger = ledger(3);
+        take(&mut ledger, 1);
+        take(&mut ledger, 2);
+        assert!(ledger.fail(0));
+        assert!(!ledger.fail(0));
+        assert!(ledger.finish(1, 0).is_some());
+        assert!(ledger.fail(1));
+        assert_eq!(ledger.failed, BTreeSet::from([1]));
+    }
+
+    #[test]
+    fn what_the_walk_could_not_read_is_passed_on_and_the_walk_goes_on() {
+        let items = vec![
+            Err(Unreadable { path: PathBuf::from("locked"), error: io::Error::other("locked") }),
+            Ok(Found { path: PathBuf::from("a"), size: 1 }),
+        ];
+        let mut unreadable = Vec::new();
+        let mut ledger = Ledger::new(items.into_iter());
+        assert_eq!(number(ledger.take(1, |u| unreadable.push(u.path))), 0);
+        assert_eq!(unreadable, [PathBuf::from("locked")]);
+    }
+
+    /// Holders take, finish, finish twice and die in drawn orders.
+    #[test]
+    fn each_chunk_is_finished_exactly_once_in_any_order_of_events() {
+        for seed in 0..300 {
+            let mut ledger = ledger(20);
+            let mut finished = BTreeMap::<u64, u32>::new();
+            let (mut holders, mut next_holder, mut draw) = (vec![0, 1, 2], 3, seed);
+            let mut last = BTreeMap::<u64, u64>::new();
+            while finished.len() < 20 {
+                draw = mix(draw);
+                let slot = usize::try_from(draw % 3).unwrap();
+                let holder = holders[slot];
+                match (draw / 3) % 4 {
+                    0 | 1 => {
+                        if let Turn::Count(chunk) = take(&mut ledger, holder) {
+                            last.insert(holder, chunk.number);
+                        }
+                    }
+                    2 => {
+                        for (holder, number) in &last {
+                            if ledger.finish(*holder, *number).is_some() {
+                                *finished.entry(*number).or_default() += 1;
+                            }
+                        }
+                    }
+                    // Deaths stop in time for nothing to be given up.
+                    _ if draw % 5 == 0 && next_holder < 10 => {
+                        ledger.lose(holder);
+                        holders[slot] = next_holder;
+                        next_holder += 1;
+                    }
+                    _ => {}
+                }
+                assert!(ledger.held.len() + ledger.returned.len() <= 10);
+            }
+            assert!(finished.values().all(|times| *times == 1), "seed {seed}: {finished:?}");
+            assert_eq!(take(&mut ledger, 100), Turn::Done, "seed {seed}");
+        }
+    }
+}

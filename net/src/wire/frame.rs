@@ -1,0 +1,331 @@
+//! The frames as values.
+
+use std::fmt;
+
+use super::error::FragmentFault;
+use super::limits::Limits;
+
+/// One unit of the wire format. Payloads are borrowed from the bytes it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Frame<'a> {
+    /// A message for an actor.
+    Send {
+        /// Sender, receiver and place in their order.
+        pair: Pair,
+        /// Number of the message's type in the table exchanged at connection.
+        type_number: u32,
+        /// The encoded message.
+        payload: Payload<'a>,
+    },
+    /// A system message for an actor.
+    Signal {
+        /// Sender, receiver and place in their order.
+        pair: Pair,
+        /// What is said.
+        signal: Signal<'a>,
+    },
+    /// The use of a reply right: the answer to an ask.
+    Reply {
+        /// Who answers whom, and the place in their order: an answer comes before the `Down` of
+        /// the actor that gave it.
+        pair: Pair,
+        /// The right that is used up.
+        right: WireRight,
+        /// The answer.
+        answer: Answer<'a>,
+    },
+    /// Room in a mailbox, granted to the peer's node on top of what it has.
+    Credit {
+        /// The mailbox that has room.
+        mailbox: WirePid,
+        /// Messages that may be sent to it.
+        messages: u32,
+        /// Bytes of payload that may be sent to it.
+        bytes: u64,
+    },
+    /// A sign of life.
+    Heartbeat {
+        /// Counts the heartbeats sent on this connection, from 1.
+        number: u64,
+        /// Number of the last heartbeat that came from the peer, 0 for none.
+        seen: u64,
+    },
+    /// A piece of a message too large for the ordinary lane.
+    Fragment(Fragment<'a>),
+    /// The last frame of a connection, and why it ends.
+    Goodbye {
+        /// Why.
+        cause: GoodbyeCause,
+    },
+}
+
+impl Frame<'_> {
+    /// Which kind this is.
+    #[must_use]
+    pub const fn kind(&self) -> FrameKind {
+        match self {
+            Self::Send { .. } => FrameKind::Send,
+            Self::Signal { .. } => FrameKind::Signal,
+            Self::Reply { .. } => FrameKind::Reply,
+            Self::Credit { .. } => FrameKind::Credit,
+            Self::Heartbeat { .. } => FrameKind::Heartbeat,
+            Self::Fragment(_) => FrameKind::Fragment,
+            Self::Goodbye { .. } => FrameKind::Goodbye,
+        }
+    }
+}
+
+/// The kinds of frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FrameKind {
+    /// [`Frame::Send`]
+    Send,
+    /// [`Frame::Signal`]
+    Signal,
+    /// [`Frame::Reply`]
+    Reply,
+    /// [`Frame::Credit`]
+    Credit,
+    /// [`Frame::Heartbeat`]
+    Heartbeat,
+    /// [`Frame::Fragment`]
+    Fragment,
+    /// [`Frame::Goodbye`]
+    Goodbye,
+}
+
+impl FrameKind {
+    /// The lane that frames of this kind travel in.
+    #[must_use]
+    pub const fn lane(self) -> Lane {
+        match self {
+            Self::Send | Self::Signal | Self::Reply => Lane::Ordinary,
+            Self::Credit | Self::Heartbeat | Self::Goodbye => Lane::Control,
+            Self::Fragment => Lane::Bulk,
+        }
+    }
+}
+
+impl fmt::Display for FrameKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Send => "send",
+            Self::Signal => "signal",
+            Self::Reply => "reply",
+            Self::Credit => "credit",
+            Self::Heartbeat => "heartbeat",
+            Self::Fragment => "fragment",
+            Self::Goodbye => "goodbye",
+        })
+    }
+}
+
+/// What a frame waits behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Lane {
+    /// What keeps the connection alive: goes first.
+    Control,
+    /// Messages and signals, in the order of their pair.
+    Ordinary,
+    /// Pieces of large messages, one between other frames.
+    Bulk,
+}
+
+/// Two actors, and a place in the order of all that the first sends the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Counts the frames from `from` to `to` on this connection.
+    pub sequence: u64,
+    /// Who sends.
+    pub from: WirePid,
+    /// Who receives.
+    pub to: WirePid,
+}
+
+/// A pid on the wire: identity, and the proof that its holder was given it.
+///
+/// `Debug` leaves the proof out: whoever reads it in a log could use it. `==` compares it in
+/// variable time: check a peer's proof with a comparison made for secrets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct WirePid {
+    /// Index of the node in the table exchanged at connection.
+    pub node: u32,
+    /// Index in that node's table of cells.
+    pub slot: u32,
+    /// How many actors have had the slot, this one included.
+    pub generation: u32,
+    /// Keyed hash that the actor's node made when it exported the pid.
+    pub authenticator: u64,
+}
+
+impl fmt::Debug for WirePid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}.{}.{}>", self.node, self.slot, self.generation)
+    }
+}
+
+/// A reply right on the wire: which, and the proof that its holder was given it.
+///
+/// As with [`WirePid`], `Debug` leaves the proof out and `==` is not for checking it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct WireRight {
+    /// Number that the asker's node gave the right.
+    pub number: u64,
+    /// Keyed hash that the asker's node made when it exported the right.
+    pub authenticator: u64,
+}
+
+impl fmt::Debug for WireRight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WireRight({})", self.number)
+    }
+}
+
+/// Bytes that the envelope carries and does not look into. `Debug` shows only how many.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Payload<'a>(pub &'a [u8]);
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.0.len())
+    }
+}
+
+/// A system message.
+///
+/// Unlinking is OTP's two-step protocol: a link ends for its asker when the ack with the same
+/// number has come, so that an exit already under way is recognised as late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal<'a> {
+    /// `from` ended, or wants `to` to end.
+    Exit {
+        /// Which of the two.
+        cause: ExitCause,
+        /// Why.
+        reason: WireReason<'a>,
+    },
+    /// `from`, which `to` monitors, has ended.
+    Down {
+        /// The monitor's number.
+        number: u64,
+        /// Why.
+        reason: WireReason<'a>,
+    },
+    /// `from` links itself to `to`.
+    Link,
+    /// `from` ends its link to `to`.
+    Unlink {
+        /// Number of this unlinking, for the ack.
+        number: u64,
+    },
+    /// `from` has seen the unlink of `to`.
+    UnlinkAck {
+        /// Number of the unlinking.
+        number: u64,
+    },
+    /// `from` starts to monitor `to`.
+    Monitor {
+        /// Number that `from` gave the monitor.
+        number: u64,
+    },
+    /// `from` stops monitoring `to`.
+    Demonitor {
+        /// The monitor's number.
+        number: u64,
+    },
+}
+
+/// What an exit signal comes of. The receiver treats the two differently, as in OTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExitCause {
+    /// A linked actor ended.
+    Link,
+    /// An actor asked for it.
+    Request,
+}
+
+/// Why an actor ended. What goes with it is opaque.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WireReason<'a> {
+    /// It came to its end by itself.
+    Normal,
+    /// It was asked to stop as part of an orderly shutdown.
+    Shutdown,
+    /// As `Shutdown`, with a value of the program's own.
+    ShutdownWith(Payload<'a>),
+    /// A kill that came through a link, as it was sent.
+    Kill,
+    /// It was killed.
+    Killed,
+    /// Its code panicked.
+    Panicked(Payload<'a>),
+    /// Its code returned an error.
+    Failed(Payload<'a>),
+    /// A value of the program's own.
+    Custom(Payload<'a>),
+    /// There is, or was, no such actor.
+    NoProc,
+    /// The connection to its node is gone.
+    NoConnection,
+}
+
+/// How a reply right was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer<'a> {
+    /// With this encoded value.
+    Value(Payload<'a>),
+    /// It was dropped, so that no answer will come.
+    Dropped,
+}
+
+/// A piece of a message: of the bytes that [`encode_message`](super::encode_message) makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment<'a> {
+    /// Number of the message among those that the sender cut up on this connection.
+    pub message: u64,
+    /// Where in the message the data belongs.
+    pub start: u64,
+    /// Bytes of the whole message. The piece that reaches it is the last.
+    pub total: u64,
+    /// The piece.
+    pub data: Payload<'a>,
+}
+
+impl Fragment<'_> {
+    /// Whether it is one that may be sent.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), FragmentFault> {
+        let got = self.data.0.len() as u64;
+        if got == 0 {
+            return Err(FragmentFault::Empty);
+        }
+        if got > u64::from(limits.fragment_bytes) {
+            return Err(FragmentFault::TooLong { got, limit: limits.fragment_bytes });
+        }
+        if self.total > limits.message_bytes {
+            return Err(FragmentFault::MessageTooLong { got: self.total, limit: limits.message_bytes });
+        }
+        match self.start.checked_add(got) {
+            Some(end) if end <= self.total => Ok(()),
+            _ => Err(FragmentFault::PastEnd { start: self.start, got, total: self.total }),
+        }
+    }
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GoodbyeCause {
+    /// The node stops.
+    Stopping,
+    /// The peer broke the protocol.
+    BrokenProtocol,
+    /// Nothing was heard from the peer for too long.
+    Silent,
+}

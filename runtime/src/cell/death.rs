@@ -1,0 +1,151 @@
+//! The end of an actor, in an order that others can rely on: its state is dropped, its names are
+//! released, its mailbox is closed and drained, and only then anyone is told.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::dead_letter::{DeadLetter, DeadLetterCause};
+use crate::exit::ExitReason;
+use crate::hooks::CrashReport;
+use crate::queue::Drained;
+use crate::scheduler::Seat;
+
+use super::fate::Fate;
+use super::header::{ActorCell, Header, Ran};
+use super::relation;
+use super::state::Code;
+
+/// While it lasts, replies dropped on this thread tell their askers that their holder died.
+pub struct Scope<'a>(&'a Seat);
+
+impl<'a> Scope<'a> {
+    /// Begins the scope.
+    pub fn enter(cell: &Header, seat: &'a Seat, reason: &ExitReason) -> Self {
+        seat.set_current(Some(cell));
+        let fate = if cell.node().is_stopped() { Fate::NodeStopped } else { Fate::Down(reason.clone()) };
+        seat.set_fate(Some(fate));
+        Self(seat)
+    }
+}
+
+impl Drop for Scope<'_> {
+    fn drop(&mut self) {
+        self.0.set_fate(None);
+        self.0.set_current(None);
+    }
+}
+
+/// Marks the actor as dying of `reason`.
+///
+/// # Safety
+/// The caller holds the token.
+pub unsafe fn begin<M>(front: &ActorCell<M>, reason: &ExitReason) {
+    let _ = front.tenancy.transition_to_dying();
+    // SAFETY: by contract.
+    let extension = unsafe { front.run() }.extension();
+    if let Some(waker) = extension.foreign.take() {
+        drop(waker);
+    }
+    extension.reason = Some(reason.clone());
+    if !reason.is_orderly() {
+        // SAFETY: by contract; `extension` is not used any more.
+        unsafe { report_crash(front, reason) };
+    }
+}
+
+/// # Safety
+/// The caller holds the token.
+unsafe fn report_crash<M>(front: &ActorCell<M>, reason: &ExitReason) {
+    // SAFETY: by contract.
+    let queued = unsafe { front.queue.len() };
+    // SAFETY: by contract.
+    let label = unsafe { front.run() }.extension.as_ref().and_then(|ext| ext.label.clone());
+    let parent = (front.parent != Code::NONE).then(|| front.node().actor_id(front.parent));
+    let report = CrashReport::new(
+        front.id(),
+        label.as_deref(),
+        (front.vtable.actor_name)(),
+        reason,
+        front.site,
+        parent,
+        queued,
+    );
+    front.node().report_crash(&report);
+}
+
+/// Does, or goes on with, all that follows the end of the actor's code.
+///
+/// # Safety
+/// The caller holds the token; `begin` was called and the body is gone.
+pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat) -> Ran {
+    let node = front.node();
+    let id = front.id();
+    // SAFETY: by contract.
+    let reason = unsafe { front.run() }.extension().reason.clone().unwrap_or_default();
+    if front.tenancy.state().is_named() {
+        node.directory.forget(id);
+    }
+    // SAFETY: by contract; a dead actor never parks again.
+    unsafe { front.queue.close() };
+    {
+        let _scope = Scope::enter(front.header(), seat, &reason);
+        // SAFETY: by contract.
+        if !unsafe { drain(front) } {
+            return Ran::Requeue;
+        }
+    }
+    // SAFETY: the queue is closed.
+    unsafe { front.queue.close_waiters() };
+    for stamped in front.lane.close() {
+        if let Some((to, answer)) = relation::refused(id, &ExitReason::NoProc, stamped.signal) {
+            to.deliver(answer);
+        }
+    }
+    // SAFETY: by contract.
+    let relations = std::mem::take(&mut unsafe { front.run() }.extension().relations);
+    for (to, signal) in relations.die(id, &reason) {
+        to.deliver(signal);
+    }
+    front.tenancy.transition_to_dead();
+    node.actor_ended(front.header(), &reason);
+    Ran::Done
+}
+
+/// Turns what is left in the mailbox into dead letters; false when a sender is still writing.
+///
+/// # Safety
+/// The caller holds the token.
+unsafe fn drain<M>(front: &ActorCell<M>) -> bool {
+    // SAFETY: by contract.
+    if let Some(mut save) = unsafe { front.run() }.save.take() {
+        while let Some(saved) = save.pop() {
+            bury(front, saved.message, saved.sender);
+        }
+    }
+    loop {
+        // SAFETY: by contract.
+        match unsafe { front.queue.drain() } {
+            Drained::Message(message, sender) => bury(front, message, sender),
+            Drained::Empty => return true,
+            Drained::Busy => return false,
+        }
+    }
+}
+
+fn bury<M>(front: &ActorCell<M>, message: M, sender: u64) {
+    // A message whose drop panics must not stop the others from being told.
+    if catch_unwind(AssertUnwindSafe(|| front.record_dead(message, sender))).is_err() {
+        tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while a dead letter was dropped");
+    }
+}
+
+impl<M> ActorCell<M> {
+    /// Turns a message for this actor, which has ended, into a dead letter.
+    pub fn record_dead(&self, message: M, sender: u64) {
+        let node = self.node();
+        let from = Code::from_bits(sender);
+        let from = (from != Code::NONE).then(|| node.actor_id(from));
+        let cause = DeadLetterCause::ExitedFirst;
+        node.record_dead_letter(&DeadLetter::new(self.id(), from, (self.vtable.message_name)(), cause));
+        drop(message);
+    }
+}

@@ -1,0 +1,398 @@
+//! What every cell has: the mailbox, who refers to it, how to run it.
+//!
+//! Access rules, field by field:
+//! - `queue`, `lane`: see their own modules; everyone, through their operations.
+//! - `tenancy`: see `state`.
+//! - `vtable`, `node`, `overflow`, `site`, `parent`: written once before the cell is opened.
+//! - `deadline`, `wheel_due`: any thread, see `scheduler::timers`.
+//! - `run`: only the holder of the token.
+
+use std::mem::ManuallyDrop;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::exit::ExitReason;
+use crate::id::ActorId;
+use crate::mailbox::{Lane, SaveQueue};
+use crate::node::NodeShared;
+use crate::cell::pid::AnyPid;
+use crate::primitive::{AtomicU64, UnsafeCell};
+use crate::queue::{Capacity, Position, Queue};
+use crate::signal::{MonitorRef, Notice, Signal};
+
+use super::pages::Class;
+use super::relation::Relations;
+use super::state::{Code, Kind, Tenancy};
+
+/// The message type of a cell whose message type is not known here.
+#[derive(Debug)]
+pub enum Erased {}
+
+/// A cell seen without its message type: everything but the queue's slots may be used.
+pub type Header = ActorCell<Erased>;
+
+/// How to run, schedule and free a cell of one type.
+pub struct VTable {
+    /// Runs one turn. The caller holds the token.
+    pub run: unsafe fn(NonNull<Header>, &crate::scheduler::Seat) -> Ran,
+    /// Ends the actor from outside, when no worker will run it any more.
+    pub end: unsafe fn(NonNull<Header>, &crate::scheduler::Seat, &ExitReason),
+    /// How to schedule it, when that is not a worker's run queue.
+    pub schedule: Option<unsafe fn(NonNull<Header>)>,
+    /// Drops the queue; the body is gone already.
+    pub clear: unsafe fn(NonNull<Header>),
+    /// Size class of the cell.
+    pub class: Class,
+    /// The message type.
+    pub message_type: fn() -> std::any::TypeId,
+    /// The message type's name.
+    pub message_name: fn() -> &'static str,
+    /// The actor's name in reports: its type.
+    pub actor_name: fn() -> &'static str,
+}
+
+/// What a turn came to.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ran {
+    /// Parked: the cell must not be touched any more.
+    Parked,
+    /// It wants another turn.
+    Requeue,
+    /// The actor is dead: give its token's reference up.
+    Done,
+}
+
+/// What happens to a send that finds no room.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// It waits; `try_send` reports `Full`.
+    #[default]
+    Wait,
+    /// It reports `Full` at once.
+    Reject,
+    /// It succeeds, and the new message becomes a dead letter.
+    DropNewest,
+}
+
+/// The front part of a cell. Its layout does not depend on `M`.
+#[repr(C)]
+pub struct ActorCell<M> {
+    pub queue: Queue<M>,
+    pub vtable: &'static VTable,
+    pub node: NonNull<NodeShared>,
+    pub lane: Lane<Signal<AnyPid>>,
+    pub tenancy: Tenancy,
+    /// When the earliest wait of the turn under way ends; see `scheduler::timers`.
+    pub deadline: AtomicU64,
+    /// When a wheel will look at `deadline` next.
+    pub wheel_due: AtomicU64,
+    pub site: &'static Location<'static>,
+    pub parent: Code,
+    pub overflow: Overflow,
+    run: UnsafeCell<Run<M>>,
+}
+
+/// What the actor waits for; the explorer insists on knowing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Wait {
+    /// Nothing that wharf controls.
+    #[default]
+    Unknown,
+    /// A message.
+    Mailbox,
+    /// An answer.
+    Reply,
+    /// The clock.
+    Timer,
+    /// Room in another mailbox.
+    Permit,
+    /// Another turn.
+    Turn,
+    /// Another actor's end.
+    Join,
+}
+
+impl Wait {
+    /// In words: the actor is ...
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Unknown => "waiting for something outside wharf",
+            Self::Mailbox => "waiting for a message",
+            Self::Reply => "waiting for a reply",
+            Self::Timer => "sleeping",
+            Self::Permit => "waiting for room in a mailbox",
+            Self::Turn => "waiting for its turn",
+            Self::Join => "waiting for an actor to end",
+        }
+    }
+}
+
+/// Whether a receive waits, and since when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Armed {
+    /// None waits.
+    No,
+    /// One has waited since an earlier turn.
+    Earlier,
+    /// One began, or renewed, its wait in this turn.
+    ThisTurn,
+}
+
+/// What only the holder of the token touches.
+#[repr(C)]
+pub struct Run<M> {
+    /// Code of the sender of the message received last.
+    pub sender: u64,
+    /// The worker's slice in which the last turn began.
+    pub last_slice: u32,
+    /// On which worker's list of open deadlines the cell was put last, and in which tick.
+    pub listed: u32,
+    pub armed: Armed,
+    pub wait: Wait,
+    /// The slice is over: another turn, please.
+    pub yielded: bool,
+    pub trapping: bool,
+    /// `stop` has been reached.
+    pub stopped: bool,
+    /// The actor is told of an exit and ends by itself.
+    pub last_words: bool,
+    /// The future (or the guest's body) has been dropped.
+    pub body_gone: bool,
+    pub extension: Option<Box<Extension>>,
+    pub save: Option<Box<SaveQueue<M>>>,
+}
+
+/// What most actors never need.
+#[derive(Default)]
+pub struct Extension {
+    pub label: Option<Arc<str>>,
+    pub relations: Relations<AnyPid>,
+    /// Notices and stops that keep a place in the queue, in order of place.
+    pub pending: std::collections::VecDeque<(Position, InPlace)>,
+    /// Notices to be delivered ahead of messages.
+    pub ahead: std::collections::VecDeque<Notice>,
+    /// Notices that came due while only messages were asked for.
+    pub held: std::collections::VecDeque<Notice>,
+    /// Whom to wake beside the actor itself when a message comes.
+    pub foreign: Option<Waker>,
+    /// Set by a signal: the actor ends at the next chance.
+    pub dying: Option<ExitReason>,
+    /// As told to an actor that has last words.
+    pub exiting: Option<ExitReason>,
+    /// Why it ended.
+    pub reason: Option<ExitReason>,
+    /// Most messages the save queue may hold.
+    pub save_limit: Option<usize>,
+}
+
+/// What takes its place in the queue without being a message.
+#[derive(Debug)]
+pub enum InPlace {
+    /// End here.
+    Stop,
+    /// Tell the program.
+    Notice(Notice),
+}
+
+impl Extension {
+    /// Whether a notice is still wanted, and marks it as given.
+    pub fn take_notice(&mut self, notice: &Notice) -> bool {
+        match notice {
+            Notice::Down(down) => self.relations.take_down(down.monitor),
+            Notice::Exit(_) => true,
+        }
+    }
+
+    /// Forgets a notice of a monitor that was cancelled.
+    pub fn forget_down(&mut self, monitor: MonitorRef) {
+        let other = |notice: &Notice| !matches!(notice, Notice::Down(down) if down.monitor == monitor);
+        self.ahead.retain(other);
+        self.held.retain(other);
+        self.pending.retain(|(_, item)| match item {
+            InPlace::Stop => true,
+            InPlace::Notice(notice) => other(notice),
+        });
+    }
+}
+
+impl<M> Run<M> {
+    /// The extension, made on first use.
+    pub fn extension(&mut self) -> &mut Extension {
+        self.extension.get_or_insert_default()
+    }
+
+    /// Whether the next receive must look beyond the queue.
+    pub fn needs_attention(&self) -> bool {
+        self.stopped
+            || self.save.as_ref().is_some_and(|save| !save.is_empty())
+            || self.extension.as_ref().is_some_and(|ext| {
+                !(ext.pending.is_empty() && ext.ahead.is_empty() && ext.held.is_empty())
+                    || ext.dying.is_some()
+                    || ext.exiting.is_some()
+            })
+    }
+}
+
+/// How a new cell begins.
+pub struct Birth {
+    pub capacity: Capacity,
+    pub overflow: Overflow,
+    pub label: Option<Arc<str>>,
+    pub save_limit: Option<usize>,
+    pub site: &'static Location<'static>,
+    pub parent: Code,
+    pub kind: Kind,
+    pub last_words: bool,
+}
+
+impl<M> ActorCell<M> {
+    /// Writes a new cell into free memory and opens it with `refs` references. The caller holds the
+    /// receiver's token.
+    ///
+    /// # Safety
+    /// `at` came from the arena of `node`, is at least as large as its class says, and is free.
+    pub unsafe fn write(
+        at: NonNull<Self>,
+        vtable: &'static VTable,
+        node: NonNull<NodeShared>,
+        birth: Birth,
+        refs: u32,
+    ) {
+        let cell = at.as_ptr();
+        let gated = birth.kind == Kind::Explored;
+        let queue =
+            if gated { Queue::gated(birth.capacity) } else { Queue::new(birth.capacity) };
+        let mut run = Run {
+            sender: 0,
+            last_slice: 0,
+            listed: 0,
+            armed: Armed::No,
+            wait: Wait::Unknown,
+            yielded: false,
+            trapping: false,
+            stopped: false,
+            last_words: birth.last_words,
+            body_gone: false,
+            extension: None,
+            save: None,
+        };
+        if birth.label.is_some() || birth.save_limit.is_some() {
+            let extension = run.extension();
+            extension.label = birth.label;
+            extension.save_limit = birth.save_limit;
+        }
+        // SAFETY: the memory is free and ours until `open`; each field but the tenancy is written,
+        // and the tenancy was initialised with its page.
+        #[allow(clippy::multiple_unsafe_ops_per_block, reason = "one proof for all fields")]
+        unsafe {
+            ptr::addr_of_mut!((*cell).queue).write(queue);
+            ptr::addr_of_mut!((*cell).vtable).write(vtable);
+            ptr::addr_of_mut!((*cell).node).write(node);
+            ptr::addr_of_mut!((*cell).lane).write(Lane::new());
+            ptr::addr_of_mut!((*cell).deadline).write(AtomicU64::new(u64::MAX));
+            ptr::addr_of_mut!((*cell).wheel_due).write(AtomicU64::new(u64::MAX));
+            ptr::addr_of_mut!((*cell).site).write(birth.site);
+            ptr::addr_of_mut!((*cell).parent).write(birth.parent);
+            ptr::addr_of_mut!((*cell).overflow).write(birth.overflow);
+            ptr::addr_of_mut!((*cell).run).write(UnsafeCell::new(run));
+            (*cell).tenancy.begin(birth.kind);
+            (*cell).tenancy.open(refs);
+        }
+    }
+
+    /// The cell without its message type.
+    #[inline(always)]
+    pub fn header(&self) -> &Header {
+        // SAFETY: the layout does not depend on the message type, and `Header` offers nothing that
+        // touches messages but what its vtable does with the right type.
+        unsafe { &*ptr::from_ref(self).cast() }
+    }
+
+    /// The node.
+    #[inline(always)]
+    pub fn node(&self) -> &NodeShared {
+        // SAFETY: the node's shared part lives until no reference to a cell of it is left.
+        unsafe { self.node.as_ref() }
+    }
+
+    /// The actor's identity.
+    pub fn id(&self) -> ActorId {
+        let code = self.tenancy.code();
+        ActorId::new(self.node().id, code.slot(), code.generation())
+    }
+
+    /// The part that the token guards.
+    ///
+    /// # Safety
+    /// The caller holds the token, and no other reference from here is in use.
+    #[allow(clippy::mut_from_ref, reason = "the token makes it exclusive")]
+    #[inline(always)]
+    pub unsafe fn run(&self) -> &mut Run<M> {
+        self.run.with_mut(|run| {
+            // SAFETY: by contract.
+            unsafe { &mut *run }
+        })
+    }
+
+    /// The actor as a pid that does not count as a reference.
+    pub fn borrowed_pid(&self) -> ManuallyDrop<AnyPid> {
+        // SAFETY: never dropped, and borrowed from a reference to the cell.
+        ManuallyDrop::new(unsafe { AnyPid::from_raw(NonNull::from(self.header())) })
+    }
+}
+
+impl Header {
+    /// Where a cell's tenancy lies, also in a free cell.
+    pub fn tenancy_of(cell: NonNull<Self>) -> *mut Tenancy {
+        // SAFETY: only an address is computed, inside the cell.
+        unsafe { ptr::addr_of_mut!((*cell.as_ptr()).tenancy) }
+    }
+
+    /// Gives a reference up; frees the cell when it was the last.
+    ///
+    /// # Safety
+    /// The caller holds a reference and does not use it afterwards.
+    #[inline(always)]
+    pub unsafe fn release(cell: NonNull<Self>) {
+        // SAFETY: a reference is held.
+        if unsafe { cell.as_ref() }.tenancy.release() {
+            // SAFETY: it was the last.
+            unsafe { Self::free(cell) };
+        }
+    }
+
+    /// Frees a cell that nobody refers to any more.
+    ///
+    /// # Safety
+    /// The last reference has just been released.
+    #[cold]
+    #[inline(never)]
+    pub unsafe fn free(cell: NonNull<Self>) {
+        // SAFETY: the cell's parts are alive until `clear` has dropped them.
+        let (node, vtable) = unsafe { (cell.as_ref().node, cell.as_ref().vtable) };
+        // SAFETY: nobody refers to the cell, and its actor is dead: a live one's token counts.
+        unsafe { (vtable.clear)(cell) };
+        NodeShared::give_cell(node, vtable.class, cell);
+    }
+}
+
+#[cfg(all(test, not(wharf_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_front_of_a_cell_is_small_and_does_not_depend_on_the_message() {
+        assert!(size_of::<Header>() <= 208, "{}", size_of::<Header>());
+        assert_eq!(size_of::<Header>(), size_of::<ActorCell<[u64; 40]>>());
+        assert_eq!(
+            std::mem::offset_of!(Header, tenancy),
+            std::mem::offset_of!(ActorCell<String>, tenancy)
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! The cell of an actor: its mailbox, its state, its life.
+
+pub mod death;
+pub mod fate;
+pub mod header;
+pub mod pages;
+pub mod parcel;
+pub mod pid;
+pub mod reception;
+pub mod relation;
+pub mod reply;
+pub mod run;
+pub mod state;

@@ -1,0 +1,83 @@
+//! The mechanism under [wharf]: mailboxes, actor cells, the scheduler, signals and time.
+//!
+//! Programs use the crate `wharf`, which adds policy: typed actors, supervision, ports. What is here
+//! and public is what that API is made of.
+//!
+//! [wharf]: https://crates.io/crates/wharf
+
+#![deny(unsafe_code)]
+#![allow(unreachable_pub, unnameable_types, reason = "under `wharf_loom` the internals are public to the models")]
+
+mod blocking;
+mod builder;
+#[allow(unsafe_code, reason = "cells share memory by protocol")]
+mod cell;
+mod dead_letter;
+mod directory;
+mod error;
+mod exit;
+pub mod explore;
+mod hooks;
+mod id;
+#[allow(unsafe_code, reason = "mailboxes share memory by protocol")]
+mod mailbox;
+mod node;
+pub mod panic_hook;
+#[allow(unsafe_code, reason = "caches of raw memory")]
+mod pool;
+mod primitive;
+#[allow(unsafe_code, reason = "queues share memory by protocol")]
+mod queue;
+mod run;
+#[allow(unsafe_code, reason = "run queues share memory by protocol")]
+mod scheduler;
+mod signal;
+mod spawn;
+mod time;
+mod timer;
+mod wait;
+
+pub use crate::builder::Builder;
+pub use crate::cell::header::{Overflow, Wait};
+pub use crate::cell::pid::{AnyPid, Pid};
+pub use crate::cell::reply::Reply;
+pub use crate::cell::run::Outcome;
+pub use crate::dead_letter::{DeadLetter, DeadLetterCause};
+pub use crate::error::{
+    AskError, Elapsed, LookupError, RegisterError, SaveQueueFull, SendError, StartError,
+};
+pub use crate::exit::{Detail, ExitReason, PanicInfo};
+pub use crate::hooks::{CrashReport, Hooks};
+pub use crate::id::{ActorId, NodeId};
+pub use crate::mailbox::ask::Ask;
+pub use crate::mailbox::send::{Permit, Reserve, Send};
+pub use crate::mailbox::{
+    Event, ExitWatch, Mailbox, Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Undelivered,
+};
+pub use crate::node::{Node, NodeStats};
+pub use crate::queue::{Capacity, MAX_CAPACITY};
+pub use crate::run::block_on;
+pub use crate::scheduler::shutdown::{Late, ShutdownReport};
+pub use crate::signal::{Down, Exit, MonitorRef, Notice};
+pub use crate::spawn::Spawn;
+pub use crate::time::Timestamp;
+pub use crate::timer::Timer;
+pub use crate::wait::{Sleep, YieldNow, sleep, yield_now};
+
+/// What the models of `loom-tests` look at.
+#[cfg(wharf_loom)]
+#[doc(hidden)]
+pub mod model {
+    pub use crate::primitive;
+    pub use crate::{mailbox, queue};
+
+    /// Run queues and sleep.
+    pub mod scheduler {
+        pub use crate::scheduler::{deque, idle, inject};
+    }
+
+    /// Words of cells.
+    pub mod cell {
+        pub use crate::cell::{reply, state};
+    }
+}

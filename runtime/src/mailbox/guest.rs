@@ -1,0 +1,319 @@
+//! Guests: actors that no worker runs, but whoever polls them.
+//!
+//! A guest's token belongs to whoever holds its mailbox, or its [`GuestFuture`], whenever its word
+//! is not parked. Scheduling a guest only wakes the waker of its last poll.
+
+use std::alloc::Layout;
+use std::any::TypeId;
+use std::future::Future;
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::task::{Context, Poll, Waker};
+
+use crate::cell::death;
+use crate::cell::header::{ActorCell, Armed, Birth, Header, Overflow, Ran, VTable};
+use crate::cell::pages::Class;
+use crate::cell::reception::{Verdict, receive_signals};
+use crate::cell::run::clear;
+use crate::cell::state::{Code, Kind};
+use crate::exit::ExitReason;
+use crate::node::NodeShared;
+use crate::cell::pid::Pid;
+use crate::primitive::{AtomicBool, Mutex, Ordering};
+use crate::queue::{Capacity, Parked};
+use crate::scheduler::Seat;
+use crate::time::Timestamp;
+
+use super::handle::Mailbox;
+
+/// A guest's cell: the front, and whom to wake.
+#[repr(C)]
+struct GuestCell<M> {
+    front: ActorCell<M>,
+    waker: Mutex<Option<Waker>>,
+}
+
+const _: () = assert!(std::mem::offset_of!(GuestCell<u8>, front) == 0);
+
+struct TypeOf<M>(std::marker::PhantomData<M>);
+
+impl<M: Send + 'static> TypeOf<M> {
+    const CLASS: Class = match Class::of(Layout::new::<GuestCell<M>>()) {
+        Some(class) => class,
+        None => panic!("a guest's cell does not fit its class"),
+    };
+
+    const VTABLE: VTable = VTable {
+        run: never_run,
+        end: wake_to_end,
+        schedule: Some(schedule::<M>),
+        clear: clear_guest::<M>,
+        class: Self::CLASS,
+        message_type: TypeId::of::<M>,
+        message_name: std::any::type_name::<M>,
+        actor_name: guest_name,
+    };
+}
+
+const fn guest_name() -> &'static str {
+    "guest"
+}
+
+/// A guest is scheduled through its waker, so its cell is in no run queue.
+unsafe fn never_run(_: NonNull<Header>, _: &Seat) -> Ran {
+    Ran::Parked
+}
+
+/// The node is gone; the guest finds out when it is polled.
+unsafe fn wake_to_end(cell: NonNull<Header>, _: &Seat, _: &ExitReason) {
+    // SAFETY: the caller holds a reference.
+    let header = unsafe { cell.as_ref() };
+    crate::scheduler::carry_out(header, header.queue.wake());
+}
+
+unsafe fn schedule<M>(cell: NonNull<Header>) {
+    // SAFETY: the caller holds a reference, and this is a guest's cell.
+    let guest = unsafe { cell.cast::<GuestCell<M>>().as_ref() };
+    let waker = guest.waker.lock().take();
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+unsafe fn clear_guest<M>(cell: NonNull<Header>) {
+    let guest = cell.cast::<GuestCell<M>>().as_ptr();
+    // SAFETY: nobody refers to the cell any more.
+    unsafe { ptr::drop_in_place(ptr::addr_of_mut!((*guest).waker)) };
+    // SAFETY: as above.
+    unsafe { clear::<M>(cell) };
+}
+
+/// A guest's seat. `busy` is set while the seat is in use: it makes the guest's holder one thread
+/// at a time, whatever that holder shares.
+#[derive(Debug)]
+pub struct GuestSeat {
+    seat: Box<Seat>,
+    busy: AtomicBool,
+}
+
+// SAFETY: the seat is used only while `busy` was taken, and is not taken between two uses.
+unsafe impl Send for GuestSeat {}
+// SAFETY: as above.
+unsafe impl Sync for GuestSeat {}
+
+impl GuestSeat {
+    fn new(node: NonNull<NodeShared>, now: Timestamp) -> Self {
+        Self { seat: Box::new(Seat::new(node, now)), busy: AtomicBool::new(false) }
+    }
+
+    /// Runs `f` in a turn of the guest; `None` while another thread is in one.
+    pub(super) fn with<M, R>(&self, front: &ActorCell<M>, f: impl FnOnce(&Seat) -> R) -> Option<R> {
+        // Acquire and Release hand the seat from one use to the next.
+        if self.busy.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        let _free = Free(&self.busy);
+        let _seat = self.seat.take();
+        let _current = Current::set(&self.seat, front.header());
+        Some(f(&self.seat))
+    }
+}
+
+struct Free<'a>(&'a AtomicBool);
+
+impl Drop for Free<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// Makes the guest the current actor until it is dropped, also by a panic.
+struct Current<'a>(&'a Seat);
+
+impl<'a> Current<'a> {
+    fn set(seat: &'a Seat, cell: &Header) -> Self {
+        seat.set_current(Some(cell));
+        Self(seat)
+    }
+}
+
+impl Drop for Current<'_> {
+    fn drop(&mut self) {
+        self.0.set_current(None);
+    }
+}
+
+/// Makes a guest's cell.
+fn open<M: Send + 'static>(node: NonNull<NodeShared>, capacity: Capacity, site: &'static std::panic::Location<'static>) -> Pid<M> {
+    let vtable = &TypeOf::<M>::VTABLE;
+    let at = NodeShared::take_cell(node, vtable.class).cast::<GuestCell<M>>();
+    let birth = Birth {
+        capacity,
+        overflow: Overflow::Wait,
+        label: None,
+        save_limit: None,
+        site,
+        parent: Code::NONE,
+        kind: Kind::Guest,
+        last_words: false,
+    };
+    // SAFETY: the memory is ours until the cell is opened.
+    unsafe { ptr::addr_of_mut!((*at.as_ptr()).waker).write(Mutex::new(None)) };
+    // One reference: the pid's. A guest's token has none of its own, since its holder has the pid.
+    // SAFETY: the cell is free and as large as its class.
+    unsafe { ActorCell::<M>::write(at.cast(), vtable, node, birth, 1) };
+    // SAFETY: the one reference.
+    let pid: Pid<M> = unsafe { Pid::from_raw(at.cast()) };
+    // Guests trap exits: nobody could end them but themselves.
+    // SAFETY: the maker holds the token.
+    unsafe { pid.cell().run() }.trapping = true;
+    pid
+}
+
+/// Makes a guest that is polled through its mailbox.
+pub(crate) fn open_guest<M: Send + 'static>(
+    node: NonNull<NodeShared>,
+    capacity: Capacity,
+    site: &'static std::panic::Location<'static>,
+) -> Mailbox<M> {
+    let pid = open(node, capacity, site);
+    let seat = GuestSeat::new(node, pid.cell().node().now());
+    Mailbox::with_seat(pid, seat)
+}
+
+fn cell_of<M>(front: &ActorCell<M>) -> &GuestCell<M> {
+    // SAFETY: called only for guests' cells, whose front is their first field.
+    unsafe { &*ptr::from_ref(front).cast::<GuestCell<M>>() }
+}
+
+/// Polls `f` in a turn of the guest, and parks the guest if it is pending.
+pub(super) fn poll_turn<M, R>(
+    front: &ActorCell<M>,
+    own: &GuestSeat,
+    cx: &mut Context<'_>,
+    f: impl FnOnce(&Seat, &mut Context<'_>) -> Poll<R>,
+) -> Poll<R> {
+    *cell_of(front).waker.lock() = Some(cx.waker().clone());
+    // Takes the token out of the word if it is there. Otherwise somebody else has taken it, for us.
+    let _ = front.queue.wake();
+    // SAFETY: the guest's holder polls it, so the token is ours.
+    unsafe { front.queue.begin_turn() };
+    let polled = own.with(front, |seat| {
+        // SAFETY: the token is ours, and nothing is borrowed.
+        unsafe { begin(front) };
+        seat.begin_slice(front.node().now(), Timestamp::MAX);
+        f(seat, cx)
+    });
+    let Some(polled) = polled else {
+        // Another thread is in a turn of this guest: it polls again after it.
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    };
+    if polled.is_pending() {
+        // SAFETY: the token is ours.
+        unsafe { park(front, cx.waker()) };
+    }
+    polled
+}
+
+/// # Safety
+/// The caller holds the guest's token.
+unsafe fn begin<M>(front: &ActorCell<M>) {
+    // SAFETY: by contract.
+    let run = unsafe { front.run() };
+    if run.armed == Armed::ThisTurn {
+        run.armed = Armed::Earlier;
+    }
+    run.yielded = false;
+    if front.node().is_stopped() {
+        run.stopped = true;
+        front.lane.attend();
+    }
+    let foreign = run.extension.as_mut().and_then(|ext| ext.foreign.take());
+    if let Some(waker) = foreign {
+        waker.wake();
+    }
+    if front.lane.has_signals() {
+        // SAFETY: by contract. A guest outlives its kill: it learns of it as of a stop.
+        if let Verdict::Die(_) = unsafe { receive_signals(front.header()) } {
+            // SAFETY: by contract.
+            unsafe { front.run() }.stopped = true;
+            front.lane.attend();
+        }
+    }
+}
+
+/// # Safety
+/// The caller holds the guest's token.
+unsafe fn park<M>(front: &ActorCell<M>, waker: &Waker) {
+    // SAFETY: by contract.
+    let run = unsafe { front.run() };
+    // SAFETY: by contract.
+    let wants = run.armed == Armed::ThisTurn || (run.armed == Armed::Earlier && unsafe { front.queue.is_empty() });
+    let parked = if wants {
+        // SAFETY: by contract.
+        unsafe { front.queue.park_for_messages(false) }
+    } else {
+        // SAFETY: by contract.
+        unsafe { front.queue.park_for_wake() }
+    };
+    if parked == Parked::No {
+        waker.wake_by_ref();
+    }
+}
+
+/// Ends a guest.
+pub(super) fn close<M>(front: &ActorCell<M>, own: &GuestSeat, reason: &ExitReason) {
+    let _ = front.queue.wake();
+    let _seat = own.seat.take();
+    // SAFETY: the guest's holder ends it, so the token is ours.
+    unsafe { death::begin(front, reason) };
+    // SAFETY: as above.
+    while unsafe { death::finish(front, &own.seat) } != Ran::Done {
+        crate::primitive::yield_thread();
+    }
+}
+
+/// A future that runs as a guest.
+pub(crate) struct GuestFuture<F> {
+    pid: Pid<()>,
+    seat: GuestSeat,
+    /// Gone once it has come to its end.
+    body: Option<F>,
+}
+
+impl<F: Future> GuestFuture<F> {
+    /// Makes a guest of `body`.
+    pub(crate) fn new(
+        node: NonNull<NodeShared>,
+        site: &'static std::panic::Location<'static>,
+        body: F,
+    ) -> Self {
+        let pid = open(node, Capacity::DEFAULT, site);
+        let seat = GuestSeat::new(node, pid.cell().node().now());
+        Self { pid, seat, body: Some(body) }
+    }
+}
+
+impl<F: Future> Future for GuestFuture<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: `body` is never moved out: it is dropped where it is.
+        let me = unsafe { self.get_unchecked_mut() };
+        let Some(body) = me.body.as_mut() else { return Poll::Pending };
+        // SAFETY: structurally pinned, see above.
+        let body = unsafe { Pin::new_unchecked(body) };
+        poll_turn(me.pid.cell(), &me.seat, cx, |_, cx| body.poll(cx))
+    }
+}
+
+impl<F> Drop for GuestFuture<F> {
+    fn drop(&mut self) {
+        let front = self.pid.cell();
+        let body = &mut self.body;
+        // The guest's state goes before anyone is told that the guest is gone.
+        self.seat.with(front, |_| *body = None);
+        close(front, &self.seat, &ExitReason::Normal);
+    }
+}

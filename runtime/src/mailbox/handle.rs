@@ -1,0 +1,377 @@
+//! The mailbox as its actor holds it.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::blocking;
+use crate::cell::header::{ActorCell, Run};
+use crate::cell::state::Code;
+use crate::exit::ExitReason;
+use crate::id::ActorId;
+use crate::node::Node;
+use crate::cell::pid::{AnyPid, Pid};
+use crate::scheduler::Seat;
+use crate::signal::{MonitorRef, Notice};
+use crate::time::Timestamp;
+use crate::timer::Timer;
+
+use super::guest::{self, GuestSeat};
+use super::next::{Found, Wanted, find};
+use super::receive::{Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
+
+/// An actor's own queue, held by the actor alone.
+///
+/// Its operations work in the actor's own turns: in the future that `spawn_fn` was given, or, for a
+/// guest, wherever the guest is polled. Moved to another task while its actor runs elsewhere, it
+/// receives nothing (`None`) and its other operations have no effect.
+///
+/// # Examples
+/// ```
+/// use wharf_runtime::{Event, Mailbox, Node};
+///
+/// wharf_runtime::block_on(async {
+///     let node = Node::current().expect("inside a guest");
+///     let adder = node.spawn_fn(async |mut mailbox: Mailbox<u32>| {
+///         let mut sum = 0;
+///         while let Some(n) = mailbox.receive().await {
+///             sum += n;
+///         }
+///         assert_eq!(sum, 6);
+///     });
+///     for n in [1, 2, 3] {
+///         adder.send(n).await.unwrap();
+///     }
+///     adder.stop();
+///     assert!(adder.stopped().await.is_normal());
+/// });
+/// ```
+#[derive(Debug)]
+pub struct Mailbox<M> {
+    pid: Pid<M>,
+    /// Set for a guest that is polled through its mailbox alone.
+    own: Option<GuestSeat>,
+}
+
+impl<M> Mailbox<M> {
+    pub(crate) const fn new(pid: Pid<M>) -> Self {
+        Self { pid, own: None }
+    }
+
+    pub(super) const fn with_seat(pid: Pid<M>, seat: GuestSeat) -> Self {
+        Self { pid, own: Some(seat) }
+    }
+
+    /// The actor's address.
+    #[must_use]
+    pub const fn pid(&self) -> &Pid<M> {
+        &self.pid
+    }
+
+    /// The actor's node.
+    #[must_use]
+    pub fn node(&self) -> Node {
+        self.pid.node()
+    }
+
+    /// Receives the next message, waiting for it. `None` once the actor was asked to stop and all
+    /// that was sent before has been received.
+    ///
+    /// Notices (`Down`, trapped exits) wait until [`Mailbox::next`] is called.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a message is taken only when the future is ready.
+    #[inline(always)]
+    pub const fn receive(&mut self) -> Receive<'_, M> {
+        Receive::new(self)
+    }
+
+    /// Receives whatever comes next: a message, or a notice in its place. `None` as for
+    /// [`Mailbox::receive`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub const fn next(&mut self) -> Next<'_, M> {
+        Next::new(self)
+    }
+
+    /// Receives the first message that `wanted` accepts. Others keep their order for later
+    /// receives; each returns its credit and takes a place in the save queue.
+    ///
+    /// # Errors
+    /// [`SaveQueueFull`](crate::SaveQueueFull) when too many messages were skipped. None is lost.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; skipped messages stay in order.
+    pub fn receive_match<F: FnMut(&M) -> bool>(&mut self, wanted: F) -> ReceiveMatch<'_, M, F> {
+        ReceiveMatch::new(self, wanted)
+    }
+
+    /// Receives the next message that `sender` has sent. Others keep their order.
+    ///
+    /// # Errors
+    /// As for [`Mailbox::receive_match`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; skipped messages stay in order.
+    pub fn receive_from(&mut self, sender: impl Into<ActorId>) -> ReceiveFrom<'_, M> {
+        let sender = sender.into();
+        let code = Code::new(sender.slot(), sender.generation());
+        ReceiveFrom::new(self, code.bits())
+    }
+
+    /// Receives the next message that comes within `after`.
+    ///
+    /// # Errors
+    /// [`Elapsed`](crate::Elapsed) when none came.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub const fn receive_timeout(&mut self, after: Duration) -> ReceiveTimeout<'_, M> {
+        ReceiveTimeout::new(self, after)
+    }
+
+    /// Receives a message if one is there.
+    pub fn try_receive(&mut self) -> Option<M> {
+        let front = self.pid.cell();
+        self.with_turn(|seat| {
+            // SAFETY: it is this actor's turn, and nothing is borrowed.
+            match unsafe { find(front, seat, Wanted::Message) } {
+                Found::Message(message) => Some(message),
+                _ => None,
+            }
+        })
+        .flatten()
+    }
+
+    /// Receives the next message, blocking the thread. For guests on plain threads; an actor's own
+    /// future must await [`Mailbox::receive`] instead, and gets `None` here unless a message waits.
+    pub fn receive_blocking(&mut self) -> Option<M> {
+        if self.own.is_none() {
+            return self.try_receive();
+        }
+        blocking::wait(self.receive())
+    }
+
+    /// Who sent the message received last; `None` when that was no actor or guest.
+    #[must_use]
+    pub fn sender(&self) -> Option<ActorId> {
+        let code = self.with_run(|run| Code::from_bits(run.sender))?;
+        (code != Code::NONE).then(|| self.pid.cell().node().actor_id(code))
+    }
+
+    /// Links this actor with another: when one ends, the other gets an exit signal.
+    pub fn link(&mut self, peer: impl Into<AnyPid>) {
+        let (me, peer) = (self.pid.any(), peer.into());
+        let sent = self.with_run(|run| run.extension().relations.link(&me, &peer, false)).flatten();
+        if let Some((to, signal)) = sent {
+            to.deliver(signal);
+        }
+    }
+
+    /// Takes a link down. From now on it has no effect on this actor.
+    pub fn unlink(&mut self, peer: impl Into<ActorId>) {
+        let (me, peer) = (self.pid.any(), peer.into());
+        let sent = self.with_run(|run| run.extension().relations.unlink(&me, peer)).flatten();
+        if let Some((to, signal)) = sent {
+            to.deliver(signal);
+        }
+    }
+
+    /// Monitors another actor: when it ends, this one gets one `Down`, after all messages that the
+    /// other had sent. For an actor that has ended already it comes at once, with `NoProc`.
+    pub fn monitor(&mut self, subject: impl Into<AnyPid>) -> MonitorRef {
+        self.monitor_with(subject.into(), false)
+    }
+
+    /// As [`Mailbox::monitor`], with the `Down` delivered ahead of all messages.
+    pub fn monitor_with_priority(&mut self, subject: impl Into<AnyPid>) -> MonitorRef {
+        self.monitor_with(subject.into(), true)
+    }
+
+    fn monitor_with(&mut self, subject: AnyPid, priority: bool) -> MonitorRef {
+        let me = self.pid.any();
+        let set = self.with_run(|run| run.extension().relations.monitor(&me, &subject, priority));
+        match set {
+            Some((monitor, sent)) => {
+                if let Some((to, signal)) = sent {
+                    to.deliver(signal);
+                }
+                monitor
+            }
+            None => MonitorRef::new(me.id(), 0),
+        }
+    }
+
+    /// Takes a monitor off. No `Down` of it is seen from now on; false when it had been seen
+    /// already, or there was no such monitor.
+    pub fn demonitor(&mut self, monitor: MonitorRef) -> bool {
+        let sent = self.with_run(|run| {
+            let extension = run.extension();
+            let held = extension.held.len();
+            extension.forget_down(monitor);
+            let forgotten = held != extension.held.len();
+            (forgotten, extension.relations.demonitor(monitor))
+        });
+        let Some((forgotten, sent)) = sent else { return false };
+        if let Some((to, signal)) = &sent {
+            to.deliver(signal.clone());
+        }
+        forgotten || sent.is_some()
+    }
+
+    /// Whether exit signals become notices instead of ending this actor; gives what held before.
+    pub fn trap_exit(&mut self, trap: bool) -> bool {
+        self.with_run(|run| std::mem::replace(&mut run.trapping, trap)).unwrap_or(false)
+    }
+
+    /// Sends `message` to this actor after `delay`. It takes no credit and waits for no room.
+    pub fn send_after(&self, delay: Duration, message: M) -> Timer
+    where
+        M: Send + 'static,
+    {
+        Timer::once(&self.pid, delay, message)
+    }
+
+    /// Sends what `message` makes to this actor every `period`, first after one period.
+    pub fn send_every(&self, period: Duration, message: impl FnMut() -> M + Send + 'static) -> Timer
+    where
+        M: Send + 'static,
+    {
+        Timer::every(&self.pid, period, message)
+    }
+
+    /// The node's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.pid.cell().node().now()
+    }
+
+    /// Lets the actor end in its own words: an exit signal other than a kill no longer drops its
+    /// future, but shows in the watch, and the future must then come to its end.
+    #[doc(hidden)]
+    pub fn keep_last_words(&self) -> ExitWatch<M> {
+        self.with_run(|run| run.last_words = true);
+        ExitWatch(self.pid.clone())
+    }
+
+    /// Receives the next message that `accepts` accepts; `None` when something else wants to be
+    /// looked at: a notice ([`Mailbox::take_notice`]), an exit signal, or a stop.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub const fn receive_accepted<F: FnMut(&M) -> bool>(&mut self, accepts: F) -> ReceiveAccepted<'_, M, F> {
+        ReceiveAccepted::new(self, accepts)
+    }
+
+    /// A notice that has come due.
+    #[doc(hidden)]
+    pub fn take_notice(&mut self) -> Option<Notice> {
+        self.with_run(|run| run.extension.as_mut().and_then(|ext| ext.held.pop_front())).flatten()
+    }
+
+    pub(super) fn restart_search(&self) {
+        self.with_run(|run| {
+            if let Some(save) = &mut run.save {
+                save.restart();
+            }
+        });
+    }
+
+    /// Runs `f` on the run part, in the actor's turn; `None` elsewhere.
+    #[inline(always)]
+    fn with_run<R>(&self, f: impl FnOnce(&mut Run<M>) -> R) -> Option<R> {
+        let front = self.pid.cell();
+        self.with_turn(|_| {
+            // SAFETY: it is this actor's turn, and nothing else is borrowed during `f`.
+            let result = f(unsafe { front.run() });
+            // SAFETY: as above.
+            if unsafe { front.run() }.needs_attention() {
+                front.lane.attend();
+            }
+            result
+        })
+    }
+
+    /// Runs `f` in the actor's turn; `None` elsewhere.
+    #[inline(always)]
+    fn with_turn<R>(&self, f: impl FnOnce(&Seat) -> R) -> Option<R> {
+        let front: &ActorCell<M> = self.pid.cell();
+        Seat::with(|seat| match seat {
+            Some(seat) if seat.is_current(front.header()) => Some(f(seat)),
+            _ => self.own.as_ref().and_then(|own| own.with(front, f)),
+        })
+    }
+
+    /// Polls `f` in a turn made for it, if this is a guest that holds its own mailbox.
+    pub(super) fn in_own_turn<R>(
+        &self,
+        cx: &mut Context<'_>,
+        f: impl FnOnce(&Seat, &mut Context<'_>) -> Poll<R>,
+    ) -> Option<Poll<R>> {
+        let own = self.own.as_ref()?;
+        Some(guest::poll_turn(self.pid.cell(), own, cx, f))
+    }
+}
+
+impl<M> Drop for Mailbox<M> {
+    fn drop(&mut self) {
+        if let Some(own) = self.own.take() {
+            guest::close(self.pid.cell(), &own, &ExitReason::Normal);
+        }
+    }
+}
+
+/// Tells an actor that keeps last words of the exit signal that ends it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ExitWatch<M>(Pid<M>);
+
+impl<M> ExitWatch<M> {
+    /// Whether such a signal has come.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_exiting(&self) -> bool {
+        let front = self.0.cell();
+        Seat::with(|seat| {
+            seat.is_some_and(|seat| {
+                seat.is_current(front.header())
+                    // SAFETY: it is this actor's turn on this thread, and nothing is borrowed.
+                    && unsafe { front.run() }.extension.as_ref().is_some_and(|ext| ext.exiting.is_some())
+            })
+        })
+    }
+
+    /// Its reason.
+    #[must_use]
+    pub fn reason(&self) -> Option<ExitReason> {
+        if !self.is_exiting() {
+            return None;
+        }
+        // SAFETY: as in `is_exiting`, which has just said so.
+        unsafe { self.0.cell().run() }.extension.as_ref().and_then(|ext| ext.exiting.clone())
+    }
+}
+
+impl<M> Pid<M> {
+    /// Waits until the actor has ended; gives the reason, or `NoProc` if it had ended before.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; call it again.
+    pub async fn stopped(&self) -> ExitReason {
+        self.any().stopped().await
+    }
+}
+
+impl AnyPid {
+    /// Waits until the actor has ended; gives the reason, or `NoProc` if it had ended before.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; call it again.
+    pub async fn stopped(&self) -> ExitReason {
+        let mut watcher: Mailbox<()> = self.header().node().handle().guest();
+        watcher.monitor(self);
+        match watcher.next().await {
+            Some(super::Event::Down(down)) => down.reason,
+            _ => ExitReason::NoProc,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! An actor's own queue and everything it can do with it.
+//!
+//! `README.md` states how messages and signals share one order.
+
+pub mod ask;
+mod guest;
+mod handle;
+mod next;
+mod receive;
+mod save;
+pub mod send;
+mod signals;
+mod undelivered;
+
+pub(crate) use self::guest::{GuestFuture, open_guest};
+pub use self::handle::{ExitWatch, Mailbox};
+pub use self::next::Event;
+pub use self::receive::{Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
+pub use self::save::SaveQueue;
+pub use self::signals::Lane;
+pub use self::undelivered::Undelivered;

@@ -1,0 +1,50 @@
+//! Where a caught panic happened.
+//!
+//! `catch_unwind` gives a panic's payload but not its place; only a panic hook sees that. The hook
+//! set here notes the place of panics inside actors and leaves all others to the hook before it.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::sync::{Arc, Once};
+
+use crate::exit::PanicInfo;
+use crate::scheduler::Seat;
+
+thread_local! {
+    static PLACE: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
+}
+
+static INSTALLED: Once = Once::new();
+
+/// Installs the hook, once for the process. Panics outside actors go on to the hook that was there.
+///
+/// `block_on` does it for you. Without it crash reports lack the panic's place, and the standard
+/// hook prints each panic of an actor in its own words.
+pub fn install() {
+    INSTALLED.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let in_actor = Seat::with(|seat| {
+                seat.is_some_and(|seat| seat.current().is_some_and(|cell| !cell.tenancy.state().is_guest()))
+            });
+            if in_actor {
+                let place = info.location().map(|place| Arc::from(place.to_string()));
+                PLACE.with_borrow_mut(|slot| *slot = place);
+            } else {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// Describes the panic that was just caught on this thread.
+pub(crate) fn caught(payload: &(dyn Any + Send)) -> PanicInfo {
+    let message = if let Some(text) = payload.downcast_ref::<&str>() {
+        *text
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text
+    } else {
+        "(no message)"
+    };
+    PanicInfo::new(message, PLACE.with_borrow_mut(Option::take))
+}

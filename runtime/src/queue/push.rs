@@ -1,0 +1,294 @@
+//! The senders' side: claim a position with one compare-exchange, fill its slot, mark it.
+
+use std::ptr::{NonNull, null_mut};
+
+use crate::primitive::{Ordering, mutated, spin_loop};
+
+use super::Queue;
+use super::block::{Block, Mark};
+use super::word::{Duty, Snapshot, Step};
+
+/// How many pauses follow a failed compare-exchange before the word is read again.
+///
+/// Two cores in a bare load/CAS loop cost 20 ns an operation here; with these pauses one core runs
+/// a burst while the other waits, and it costs 7-9.
+const BACKOFF_PAUSES: u32 = if cfg!(wharf_loom) { 0 } else { 16 };
+
+/// What admits a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Admit {
+    /// A credit in the word.
+    Credit,
+    /// Anything, until the queue is closed.
+    Always,
+    /// A receiver that waits for a message, and nobody before us.
+    IdleReceiver,
+}
+
+impl Admit {
+    #[inline(always)]
+    const fn admits(self, now: Snapshot) -> bool {
+        match self {
+            // A closed word has no credits, nor has one with waiters.
+            Self::Credit => now.has_credit(),
+            Self::Always => !now.is_closed(),
+            Self::IdleReceiver => now.is_idle() && !now.has_waiters() && !now.is_closed(),
+        }
+    }
+}
+
+impl<M> Queue<M> {
+    /// Pushes if there is room, and takes a credit for it.
+    ///
+    /// # Errors
+    /// The message, when there is no room or the queue is closed.
+    #[inline(always)]
+    pub fn try_push(&self, message: M, sender: u64) -> Result<Duty, M> {
+        let mut now = self.word.load();
+        loop {
+            if !now.has_credit() {
+                return Err(message);
+            }
+            let index = now.position().index(Block::<M>::LAP);
+            // Acquire pairs with the Release of whoever installed the block.
+            let block = NonNull::new(self.tail_block.load(Ordering::Acquire));
+            let Some(block) = block else { break };
+            if index + 1 >= Block::<M>::SLOTS {
+                break;
+            }
+            match self.word.transition_to_claimed(now, self.step) {
+                Ok(duty) => {
+                    // SAFETY: the claim made this slot ours, and the block can't be freed before
+                    // the receiver has consumed it.
+                    let slot = unsafe { Block::slot(block, index) };
+                    // SAFETY: as above.
+                    unsafe { slot.fill(message, Mark::new(sender, self.step.takes_credit())) };
+                    return Ok(duty);
+                }
+                Err(_) => now = self.back_off(),
+            }
+        }
+        self.push_at_edge(message, Mark::new(sender, self.step.takes_credit()), self.step, Admit::Credit)
+    }
+
+    /// Pushes without a credit: a message that must not wait for room.
+    ///
+    /// # Errors
+    /// The message, when the queue is closed.
+    pub fn push_place(&self, message: M, sender: u64) -> Result<Duty, M> {
+        self.push_at_edge(message, Mark::new(sender, false), Step::PLACE, Admit::Always)
+    }
+
+    /// Pushes on a credit that the caller holds already.
+    ///
+    /// # Errors
+    /// The message, when the queue is closed.
+    pub fn push_reserved(&self, message: M, sender: u64) -> Result<Duty, M> {
+        let credit = self.step.takes_credit();
+        self.push_at_edge(message, Mark::new(sender, credit), Step::PLACE, Admit::Always)
+    }
+
+    /// Pushes if a receiver waits for a message and no sender waits before us (capacity zero).
+    ///
+    /// # Errors
+    /// The message, when that is not so.
+    pub fn try_push_idle(&self, message: M, sender: u64) -> Result<Duty, M> {
+        self.push_at_edge(message, Mark::new(sender, false), Step::PLACE, Admit::IdleReceiver)
+    }
+
+    /// Pushes anywhere, the first and the last slot of a block included.
+    #[cold]
+    #[inline(never)]
+    fn push_at_edge(&self, message: M, mark: Mark, step: Step, admit: Admit) -> Result<Duty, M> {
+        let mut spare: Option<NonNull<Block<M>>> = None;
+        let mut now = self.word.load();
+        let result = loop {
+            if !admit.admits(now) {
+                break Err(message);
+            }
+            let index = now.position().index(Block::<M>::LAP);
+            if index == Block::<M>::SLOTS {
+                spin_loop();
+                now = self.word.load();
+                continue;
+            }
+            // Acquire pairs with the Release of whoever installed the block.
+            let Some(block) = NonNull::new(self.tail_block.load(Ordering::Acquire)) else {
+                self.install_first();
+                now = self.word.load();
+                continue;
+            };
+            let last = index + 1 == Block::<M>::SLOTS;
+            if last && spare.is_none() {
+                spare = Some(Block::alloc());
+            }
+            match self.word.transition_to_claimed(now, step) {
+                Ok(duty) => {
+                    if last && let Some(next) = spare.take() {
+                        self.switch_block(block, next);
+                    }
+                    // SAFETY: the claim made this slot ours, and the block can't be freed before
+                    // the receiver has consumed it.
+                    let slot = unsafe { Block::slot(block, index) };
+                    // SAFETY: as above.
+                    unsafe { slot.fill(message, mark) };
+                    break Ok(duty);
+                }
+                Err(_) => now = self.back_off(),
+            }
+        };
+        if let Some(block) = spare {
+            // SAFETY: it was allocated above and never shared.
+            unsafe { Block::free(block) };
+        }
+        result
+    }
+
+    /// Makes `next` the tail after the last slot of `block` was claimed, and lets others go on.
+    fn switch_block(&self, block: NonNull<Block<M>>, next: NonNull<Block<M>>) {
+        // Release pairs with the senders' Acquire loads of `tail_block`.
+        self.tail_block.store(next.as_ptr(), Ordering::Release);
+        self.word.leave_seam();
+        // SAFETY: we claimed the block's last slot and have not filled it, so the block is alive.
+        unsafe { Block::link(block, next) };
+    }
+
+    /// Installs a block where there is none. Another sender may do it first.
+    fn install_first(&self) {
+        let block = Block::<M>::alloc();
+        // AcqRel: Release hands the new block's slots to the senders' and the receiver's Acquire.
+        let installed = self.tail_block.compare_exchange(
+            null_mut(),
+            block.as_ptr(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if installed.is_ok() {
+            let order = if mutated("push: first is relaxed") { Ordering::Relaxed } else { Ordering::Release };
+            // Release pairs with the receiver's Acquire load of `first`.
+            self.first.store(block.as_ptr(), order);
+        } else {
+            // SAFETY: nobody has seen it.
+            unsafe { Block::free(block) };
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn back_off(&self) -> Snapshot {
+        for _ in 0..BACKOFF_PAUSES {
+            spin_loop();
+        }
+        self.word.load()
+    }
+
+    /// Pushes as many messages of `batch` as there is room for, one compare-exchange for each run
+    /// of slots. Stops at the first that finds no room; the batch then still holds the rest.
+    pub fn try_push_batch<I>(&self, batch: &mut Batch<I>, sender: u64) -> Duty
+    where
+        I: ExactSizeIterator<Item = M>,
+    {
+        let mut duty = Duty::None;
+        while !batch.is_empty() {
+            let now = self.word.load();
+            if !now.has_credit() {
+                break;
+            }
+            let index = now.position().index(Block::<M>::LAP);
+            // Acquire pairs with the Release of whoever installed the block.
+            let block = NonNull::new(self.tail_block.load(Ordering::Acquire));
+            let run = self.run_length(now, index, batch.len());
+            let pushed = match block {
+                Some(block) if run > 1 => {
+                    let claim = self.word.transition_to_claimed(now, self.step.times(run as u64));
+                    let Ok(duty) = claim else {
+                        self.back_off();
+                        continue;
+                    };
+                    self.fill_run(block, index..index + run, batch, sender);
+                    duty
+                }
+                _ => {
+                    let Some(message) = batch.next() else { break };
+                    match self.try_push(message, sender) {
+                        Ok(duty) => duty,
+                        Err(message) => {
+                            batch.put_back(message);
+                            break;
+                        }
+                    }
+                }
+            };
+            if pushed == Duty::Schedule {
+                duty = Duty::Schedule;
+            }
+        }
+        duty
+    }
+
+    /// How many slots from `index` can be claimed at once without reaching the block's last.
+    fn run_length(&self, now: Snapshot, index: usize, wanted: usize) -> usize {
+        let room = if self.step.takes_credit() {
+            usize::try_from(now.credits()).unwrap_or(usize::MAX)
+        } else {
+            usize::MAX
+        };
+        wanted.min(room).min((Block::<M>::SLOTS - 1).saturating_sub(index))
+    }
+
+    fn fill_run<I>(
+        &self,
+        block: NonNull<Block<M>>,
+        run: std::ops::Range<usize>,
+        batch: &mut Batch<I>,
+        sender: u64,
+    ) where
+        I: ExactSizeIterator<Item = M>,
+    {
+        for index in run {
+            let Some(message) = batch.next() else {
+                // An iterator that lied about its length would leave claimed slots empty for ever.
+                std::process::abort();
+            };
+            // SAFETY: the run's slots were claimed by the caller.
+            let slot = unsafe { Block::slot(block, index) };
+            // SAFETY: as above.
+            unsafe { slot.fill(message, Mark::new(sender, self.step.takes_credit())) };
+        }
+    }
+}
+
+/// Messages on their way into a queue, with room to put one back.
+#[derive(Debug)]
+pub struct Batch<I: Iterator> {
+    held: Option<I::Item>,
+    rest: I,
+}
+
+impl<I: ExactSizeIterator> Batch<I> {
+    /// Everything that `rest` yields.
+    pub const fn new(rest: I) -> Self {
+        Self { held: None, rest }
+    }
+
+    /// How many are left.
+    pub fn len(&self) -> usize {
+        self.rest.len() + usize::from(self.held.is_some())
+    }
+
+    /// Whether none is left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next one.
+    pub fn next(&mut self) -> Option<I::Item> {
+        self.held.take().or_else(|| self.rest.next())
+    }
+
+    /// Makes `message` the next one again.
+    pub fn put_back(&mut self, message: I::Item) {
+        debug_assert!(self.held.is_none());
+        self.held = Some(message);
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the queue alone, on one thread.

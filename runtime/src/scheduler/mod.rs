@@ -1,0 +1,221 @@
+//! Who runs when: workers, their run queues, sleep and wake-up, slices.
+//!
+//! `README.md` states the protocol. Workers are tasks on the tokio runtime that is already there,
+//! so timers, sockets and tracing work inside actors and no thread is ours.
+
+pub mod budget;
+pub mod deque;
+pub mod idle;
+pub mod inject;
+pub mod lifetime;
+mod seat;
+pub mod shutdown;
+pub mod timers;
+pub mod worker;
+
+use std::ptr::NonNull;
+
+use crate::cell::header::Header;
+use crate::node::NodeShared;
+use crate::primitive::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, fence};
+use crate::queue::Duty;
+use crate::time::{Key, Tick, Timestamp, Wheel};
+
+pub use self::seat::Seat;
+use self::idle::Idle;
+use self::inject::Injector;
+use self::timers::Alarm;
+use self::worker::{Task, Worker};
+
+/// The scheduler of a node.
+pub struct Scheduler {
+    pub workers: Box<[Worker]>,
+    pub injector: Injector<Task>,
+    pub idle: Idle,
+    /// Alarms that belong to no worker.
+    alarms: Mutex<Wheel<Alarm>>,
+    /// When the first of them rings, in milliseconds; changed under their lock.
+    next_alarm: AtomicU64,
+    stopped: AtomicBool,
+    /// Worker tasks that have not ended.
+    alive: AtomicUsize,
+    tokio: Option<tokio::runtime::Handle>,
+}
+
+impl Scheduler {
+    /// A scheduler with workers that no task drives yet.
+    pub fn new(workers: Box<[Worker]>, tokio: Option<tokio::runtime::Handle>) -> Self {
+        let alive = AtomicUsize::new(workers.len());
+        Self {
+            workers,
+            injector: Injector::new(),
+            idle: Idle::new(),
+            alarms: Mutex::new(Wheel::new(Tick::from_millis(0))),
+            next_alarm: AtomicU64::new(u64::MAX),
+            stopped: AtomicBool::new(false),
+            alive,
+            tokio,
+        }
+    }
+
+    /// The tokio runtime that drives the workers.
+    pub fn tokio(&self) -> Option<&tokio::runtime::Handle> {
+        self.tokio.as_ref()
+    }
+
+    /// Schedules a cell from a thread that is no worker, or whose queue is full.
+    pub fn inject(&self, task: Task) {
+        self.injector.push(task);
+        // Pairs with the fence in `Idle::transition_to_sleeping`: either we see the sleeper, or it
+        // sees the entry.
+        fence(Ordering::SeqCst);
+        self.notify();
+    }
+
+    /// Wakes a worker if one sleeps and none searches, without a fence: the caller is a worker
+    /// itself, awake, and will run the surplus if nobody else does.
+    #[inline(always)]
+    pub fn notify_surplus(&self) {
+        if self.idle.may_notify() {
+            self.notify();
+        }
+    }
+
+    #[cold]
+    fn notify(&self) {
+        let Some(index) = self.idle.notify_one() else { return };
+        self.workers[index].notify();
+        // A task woken from a tokio worker sits in that worker's own slot, from which nobody can
+        // steal it; another spawn pushes it out to where others see it.
+        let on_worker = Seat::with(|seat| seat.is_some_and(|seat| seat.worker().is_some()));
+        if on_worker && let Some(tokio) = &self.tokio {
+            drop(tokio.spawn(async {}));
+        }
+    }
+
+    /// The search a worker was woken for is over; if there may be more work, wake the next.
+    pub fn end_search(&self) {
+        if self.idle.end_search() && self.has_work() {
+            self.notify();
+        }
+    }
+
+    /// Whether any queue has something to run.
+    pub fn has_work(&self) -> bool {
+        !self.injector.is_empty()
+            || self.workers.iter().any(|worker| !worker.ring.is_empty())
+    }
+
+    /// Sets an alarm, at the next tick's precision. The key cancels it.
+    pub fn set_alarm(&self, due: Timestamp, alarm: Alarm) -> Key {
+        let tick = due.tick_ceil();
+        let mut wheel = self.alarms.lock();
+        let key = wheel.insert(tick, alarm);
+        let earliest = tick.as_millis() < self.next_alarm.load(Ordering::Relaxed);
+        if earliest {
+            self.next_alarm.store(tick.as_millis(), Ordering::Relaxed);
+        }
+        drop(wheel);
+        if earliest {
+            // As in `inject`: a worker must arm its sleep anew.
+            fence(Ordering::SeqCst);
+            self.notify();
+        }
+        key
+    }
+
+    /// Cancels an alarm; gives it back if it has not rung.
+    pub fn cancel_alarm(&self, key: Key) -> Option<Alarm> {
+        self.alarms.lock().remove(key)
+    }
+
+    /// When the next alarm rings; a tick too early does no harm.
+    pub fn next_alarm(&self) -> Option<Tick> {
+        // Relaxed: `set_alarm`'s fence, and the one before a worker sleeps, order it.
+        match self.next_alarm.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            millis => Some(Tick::from_millis(millis)),
+        }
+    }
+
+    /// Collects the alarms that are due.
+    pub fn take_due_alarms(&self, now: Tick, due: &mut Vec<Alarm>) {
+        if self.next_alarm().is_none_or(|next| next > now) {
+            return;
+        }
+        let mut wheel = self.alarms.lock();
+        wheel.advance(now, &mut |_, alarm| due.push(alarm));
+        let next = wheel.next_due().map_or(u64::MAX, Tick::as_millis);
+        self.next_alarm.store(next, Ordering::Relaxed);
+    }
+
+    /// Takes the alarms that will never ring; wakes those who wait for one.
+    pub fn drop_alarms(&self) {
+        let mut left = Vec::new();
+        self.alarms.lock().advance(Tick::MAX, &mut |_, alarm| left.push(alarm));
+        left.into_iter().for_each(Alarm::give_up);
+    }
+
+    /// Whether the workers have been told to end.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Tells the workers to end.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        for worker in &self.workers {
+            worker.poke();
+        }
+    }
+
+    /// Counts a worker out; true for the last.
+    pub fn count_out(&self) -> bool {
+        // AcqRel: the last one sees all that the others did.
+        self.alive.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Whether any worker is left.
+    pub fn has_workers(&self) -> bool {
+        self.alive.load(Ordering::Acquire) != 0
+    }
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler").field("workers", &self.workers.len()).finish_non_exhaustive()
+    }
+}
+
+/// Does what a change of a mailbox's word demands.
+#[inline(always)]
+pub fn carry_out(cell: &Header, duty: Duty) {
+    if duty == Duty::Schedule {
+        // SAFETY: the duty is the token.
+        unsafe { schedule(NonNull::from(cell)) };
+    }
+}
+
+/// Schedules a cell.
+///
+/// # Safety
+/// The caller holds the cell's token and gives it up.
+#[inline(always)]
+pub unsafe fn schedule(cell: NonNull<Header>) {
+    // SAFETY: the token's reference keeps the cell alive.
+    let header = unsafe { cell.as_ref() };
+    if let Some(special) = header.vtable.schedule {
+        // SAFETY: by contract.
+        return unsafe { special(cell) };
+    }
+    Seat::with(|seat| {
+        if let Some(seat) = seat
+            && seat.is_of(header.node)
+            && let Some(worker) = seat.worker()
+        {
+            worker.push_local(cell);
+        } else {
+            NodeShared::of(header).scheduler.inject(Task(cell));
+        }
+    });
+}

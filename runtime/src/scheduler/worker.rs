@@ -1,0 +1,347 @@
+//! A worker: one long-lived tokio task that polls actors from its own run queue.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+
+use crate::cell::header::{Header, Ran};
+use crate::node::NodeShared;
+use crate::primitive::{AtomicBool, Ordering};
+use crate::time::{Tick, Timestamp};
+
+use super::budget::{LIFO_STREAK, INJECTOR_EVERY, SLICE};
+use super::deque::Ring;
+use super::seat::Seat;
+use super::timers::Timers;
+
+/// An entry of a run queue: a cell whose token goes with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Task(pub NonNull<Header>);
+
+// SAFETY: the token that goes with the entry may be used by any thread.
+unsafe impl Send for Task {}
+
+/// A worker's own state. Everything but `ring` and `notified` belongs to whoever polls its task.
+pub struct Worker {
+    pub seat: Seat,
+    pub ring: Ring<Task>,
+    index: usize,
+    lifo: Cell<*const Header>,
+    streak: Cell<u32>,
+    turn: Cell<u32>,
+    random: Cell<u32>,
+    notified: AtomicBool,
+    waker: OnceLock<Waker>,
+}
+
+// SAFETY: the cells are touched only by the worker's task, which tokio polls on one thread at a
+// time with happens-before between polls; the rest is made for sharing.
+unsafe impl Send for Worker {}
+// SAFETY: as above.
+unsafe impl Sync for Worker {}
+
+/// How a slice ended.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Slice {
+    /// Nothing is left to run.
+    Idle,
+    /// Its time is over.
+    Over,
+}
+
+impl Worker {
+    /// Worker number `index` of a node.
+    pub fn new(index: usize, node: NonNull<NodeShared>, now: Timestamp) -> Self {
+        #[allow(clippy::cast_possible_truncation, reason = "a seed")]
+        let random = 0x9E37_79B9 ^ (index as u32 + 1);
+        Self {
+            seat: Seat::new(node, now),
+            ring: Ring::new(),
+            index,
+            lifo: Cell::new(ptr::null()),
+            streak: Cell::new(0),
+            turn: Cell::new(0),
+            random: Cell::new(random),
+            notified: AtomicBool::new(false),
+            waker: OnceLock::new(),
+        }
+    }
+
+    fn node(&self) -> &NodeShared {
+        self.seat.node()
+    }
+
+    /// Wakes the worker's task, as the one searcher that `Idle` allows.
+    pub fn notify(&self) {
+        // Release pairs with the Acquire in `slice`.
+        self.notified.store(true, Ordering::Release);
+        self.poke();
+    }
+
+    /// Wakes the worker's task.
+    pub fn poke(&self) {
+        if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Schedules a cell to run next here.
+    #[inline(always)]
+    pub fn push_local(&self, cell: NonNull<Header>) {
+        let previous = self.lifo.replace(cell.as_ptr());
+        if let Some(previous) = NonNull::new(previous.cast_mut()) {
+            self.push_back(previous);
+        }
+    }
+
+    /// Schedules a cell after all that waits here.
+    #[inline]
+    fn push_back(&self, cell: NonNull<Header>) {
+        // SAFETY: only the worker's own thread comes here.
+        if let Err(task) = unsafe { self.ring.push(Task(cell)) } {
+            self.node().scheduler.inject(task);
+        } else {
+            self.node().scheduler.notify_surplus();
+        }
+    }
+
+    /// Lets others have what would run next here.
+    pub fn flush(&self) {
+        if let Some(cell) = NonNull::new(self.lifo.replace(ptr::null()).cast_mut()) {
+            self.push_back(cell);
+        }
+    }
+
+    fn pop_back(&self) -> Option<NonNull<Header>> {
+        // SAFETY: only the worker's own thread comes here.
+        unsafe { self.ring.pop() }.map(|task| task.0)
+    }
+
+    #[inline(always)]
+    fn next(&self) -> Option<NonNull<Header>> {
+        let turn = self.turn.get().wrapping_add(1);
+        self.turn.set(turn);
+        if turn.is_multiple_of(INJECTOR_EVERY)
+            && let Some(task) = self.node().scheduler.injector.pop()
+        {
+            return Some(task.0);
+        }
+        if let Some(cell) = NonNull::new(self.lifo.replace(ptr::null()).cast_mut()) {
+            let streak = self.streak.get();
+            if streak < LIFO_STREAK {
+                self.streak.set(streak + 1);
+                return Some(cell);
+            }
+            self.streak.set(0);
+            let Some(other) = self.pop_back() else { return Some(cell) };
+            self.push_back(cell);
+            return Some(other);
+        }
+        self.streak.set(0);
+        self.pop_back().or_else(|| self.next_elsewhere())
+    }
+
+    #[cold]
+    fn next_elsewhere(&self) -> Option<NonNull<Header>> {
+        if let Some(task) = self.node().scheduler.injector.pop() {
+            return Some(task.0);
+        }
+        let workers = &self.node().scheduler.workers;
+        let mut random = self.random.get();
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        self.random.set(random);
+        let start = random as usize % workers.len();
+        let (later, earlier) = workers.split_at(start);
+        earlier
+            .iter()
+            .chain(later)
+            .filter(|other| other.index != self.index)
+            // SAFETY: the ring that receives is this worker's own.
+            .find_map(|other| unsafe { other.ring.steal_into(&self.ring) })
+            .map(|task| task.0)
+    }
+
+    fn ring_alarms(&self, now: Timestamp) {
+        let mut due = Vec::new();
+        self.seat.timers.borrow_mut().advance(now, &mut due);
+        self.node().scheduler.take_due_alarms(now.tick(), &mut due);
+        for alarm in due {
+            Timers::ring(&self.seat, now, alarm);
+        }
+    }
+
+    /// Runs actors until there is none, or the slice is over.
+    fn slice(&self) -> Slice {
+        let _seat = self.seat.take();
+        let now = self.node().clock.now();
+        self.seat.begin_slice(now, now.saturating_add(SLICE));
+        // Acquire pairs with the Release in `notify`.
+        let mut searching =
+            self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Acquire);
+        self.ring_alarms(now);
+        let ended = loop {
+            let Some(cell) = self.next() else { break Slice::Idle };
+            if searching {
+                searching = false;
+                self.node().scheduler.end_search();
+            }
+            // SAFETY: the entry came with the cell's token.
+            unsafe { self.run(cell) };
+            self.seat.counters.count_turn();
+            if !self.seat.charge() || self.seat.is_over() {
+                break Slice::Over;
+            }
+            if !tokio::task::coop::has_budget_remaining() {
+                break Slice::Over;
+            }
+        };
+        if searching {
+            self.node().scheduler.end_search();
+        }
+        if ended == Slice::Over {
+            self.flush();
+        }
+        ended
+    }
+
+    /// Runs one turn.
+    ///
+    /// # Safety
+    /// The caller holds the cell's token and gives it up.
+    #[inline(always)]
+    unsafe fn run(&self, cell: NonNull<Header>) {
+        // SAFETY: the token's reference keeps the cell alive.
+        let run = unsafe { cell.as_ref() }.vtable.run;
+        // SAFETY: by contract.
+        match unsafe { run(cell, &self.seat) } {
+            Ran::Parked => {}
+            Ran::Requeue => self.push_back(cell),
+            // SAFETY: the token's reference, given up with the dead actor.
+            Ran::Done => unsafe { Header::release(cell) },
+        }
+    }
+
+    /// Announces sleep; true when the worker really may sleep. `armed` is the shared alarm it took
+    /// into account.
+    fn may_sleep(&self, armed: Option<Tick>) -> bool {
+        let scheduler = &self.node().scheduler;
+        scheduler.idle.transition_to_sleeping(self.index);
+        // The fence between the announcement and this look pairs with the one between a push and
+        // its notification.
+        if scheduler.has_work() || scheduler.next_alarm() != armed {
+            // False: somebody took us out, so the wake-up is on its way.
+            return !scheduler.idle.transition_from_sleeping(self.index);
+        }
+        true
+    }
+
+    /// When the worker must wake for a timer. Called when it goes idle.
+    fn next_alarm(&self, shared: Option<Tick>) -> Option<Tick> {
+        let mut timers = self.seat.timers.borrow_mut();
+        timers.enter_open();
+        [timers.next_due(), shared].into_iter().flatten().min()
+    }
+
+    /// A number that differs for each worker and tick.
+    #[allow(clippy::cast_possible_truncation, reason = "only compared within a few ticks")]
+    pub fn mark_of(&self, tick: Tick) -> u32 {
+        (tick.as_millis() as u32) << 6 | (self.index as u32 + 1)
+    }
+}
+
+/// The task that drives a worker.
+pub struct WorkerTask {
+    node: Arc<NodeShared>,
+    index: usize,
+    yielding: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    finished: bool,
+}
+
+impl WorkerTask {
+    /// The task of worker number `index`.
+    pub fn new(node: Arc<NodeShared>, index: usize) -> Self {
+        Self { node, index, yielding: None, sleep: None, finished: false }
+    }
+
+    fn worker(&self) -> &Worker {
+        &self.node.scheduler.workers[self.index]
+    }
+
+    /// Arms tokio's timer for the worker's next alarm; true when it is due already.
+    fn sleep_until_alarm(&mut self, shared: Option<Tick>, cx: &mut Context<'_>) -> bool {
+        let Some(tick) = self.worker().next_alarm(shared) else {
+            self.sleep = None;
+            return false;
+        };
+        let at = self.node.clock.instant_of(tick);
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                if sleep.deadline() != at {
+                    sleep.as_mut().reset(at);
+                }
+                sleep
+            }
+            None => self.sleep.insert(Box::pin(tokio::time::sleep_until(at))),
+        };
+        sleep.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl Future for WorkerTask {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let me = &mut *self;
+        let node = Arc::clone(&me.node);
+        let worker = &node.scheduler.workers[me.index];
+        worker.waker.get_or_init(|| cx.waker().clone());
+        // `yield_now` is over as soon as it is polled again.
+        me.yielding = None;
+        // This poll may come from a wake that no notifier sent: then we are still marked.
+        node.scheduler.idle.wake_up(me.index);
+        loop {
+            if node.scheduler.is_stopped() {
+                me.finished = true;
+                return Poll::Ready(());
+            }
+            match worker.slice() {
+                Slice::Over => {
+                    // Deferred by tokio until it has polled its drivers: a self-wake would starve
+                    // sockets and timers.
+                    let mut yielding: Pin<Box<dyn Future<Output = ()> + Send>> =
+                        Box::pin(tokio::task::yield_now());
+                    if yielding.as_mut().poll(cx).is_pending() {
+                        me.yielding = Some(yielding);
+                        return Poll::Pending;
+                    }
+                }
+                Slice::Idle => {
+                    let shared = node.scheduler.next_alarm();
+                    if me.sleep_until_alarm(shared, cx) {
+                        continue;
+                    }
+                    if worker.may_sleep(shared) {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for WorkerTask {
+    fn drop(&mut self) {
+        self.sleep = None;
+        let worker = self.worker();
+        worker.flush();
+        worker.seat.timers.borrow_mut().clear();
+        super::shutdown::worker_gone(&self.node, worker, self.finished);
+    }
+}
