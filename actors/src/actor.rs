@@ -1,10 +1,10 @@
 //! Actors as types, and the loop that runs them.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
-use wharf_runtime::{Down, Exit, ExitReason, ExitWatch, Mailbox, Notice};
+use wharf_runtime::{Down, Exit, ExitReason, Notice, Pooled, exit_watch};
 
 use crate::Context;
 
@@ -100,61 +100,64 @@ pub trait Actor: Send + Sized + 'static {
     }
 }
 
+/// Runs a hook, and gives it up when an exit signal ends the actor meanwhile.
+///
+/// The hook's future lies in pooled memory, so that an idle actor has no room for it. A macro, so
+/// that it is made there: passing it to a function would copy it, and the message in it.
+macro_rules! unless_exiting {
+    ($hook:expr) => {{
+        let mut hook = Pooled::new(|| $hook);
+        poll_fn(|cx| {
+            if exit_watch::is_exiting() {
+                return Poll::Ready(Err(exit_watch::reason().unwrap_or_default()));
+            }
+            Pin::new(&mut hook).poll(cx)
+        })
+        .await
+    }};
+}
+
 /// The life of an actor.
 ///
 /// Not an `async fn`: that would store the actor twice, as argument and as local.
 #[allow(clippy::manual_async_fn, reason = "an `async fn` stores its arguments twice")]
 pub(crate) fn run<A: Actor>(
     mut actor: A,
-    mailbox: Mailbox<A::Msg>,
+    mut cx: Context<A::Msg>,
 ) -> impl Future<Output = ExitReason> + Send {
     async move {
-        let watch = mailbox.keep_last_words();
-        let mut cx = Context::new(mailbox);
-        let reason = match unless_exiting(&watch, actor.started(&mut cx)).await {
-            Err(reason) => reason,
-            Ok(()) => loop {
+        cx.mailbox.keep_last_words();
+        let reason = 'life: {
+            if let Err(reason) = unless_exiting!(actor.started(&mut cx)) {
+                break 'life reason;
+            }
+            loop {
                 if let Some(reason) = cx.stop_reason() {
-                    break reason;
+                    break 'life reason;
                 }
                 let accepting = &mut actor;
-                let received = cx.mailbox.receive_accepted(move |msg| accepting.accepts(msg)).await;
-                let handled = match received {
-                    Some(msg) => unless_exiting(&watch, actor.handle(msg, &mut cx)).await,
-                    None => match cx.mailbox.take_notice() {
-                        Some(Notice::Down(down)) => {
-                            unless_exiting(&watch, actor.handle_down(down, &mut cx)).await
-                        }
-                        Some(Notice::Exit(exit)) => {
-                            unless_exiting(&watch, actor.handle_exit(exit, &mut cx)).await
-                        }
-                        None => Err(watch.reason().unwrap_or_default()),
-                    },
+                let handled = match cx.mailbox.receive_accepted(move |msg| accepting.accepts(msg)).await {
+                    Some(msg) => unless_exiting!(actor.handle(msg, &mut cx)),
+                    None => Pooled::new(|| handle_rest(&mut actor, &mut cx)).await,
                 };
                 if let Err(reason) = handled {
-                    break reason;
+                    break 'life reason;
                 }
-            },
+            }
         };
-        actor.stopped(&reason, &mut cx).await;
+        Pooled::new(|| actor.stopped(&reason, &mut cx)).await;
         reason
     }
 }
 
-/// Runs a hook, and gives it up when an exit signal ends the actor meanwhile.
-#[inline(always)]
-fn unless_exiting<M, F>(watch: &ExitWatch<M>, hook: F) -> impl Future<Output = Result<(), ExitReason>>
-where
-    F: Future<Output = Result<(), ExitReason>>,
-{
-    async move {
-        let mut hook = pin!(hook);
-        poll_fn(move |cx| {
-            if watch.is_exiting() {
-                return Poll::Ready(Err(watch.reason().unwrap_or_default()));
-            }
-            hook.as_mut().poll(cx)
-        })
-        .await
+/// Handles what is no message: a notice, an exit signal, a stop.
+async fn handle_rest<A: Actor>(
+    actor: &mut A,
+    cx: &mut Context<A::Msg>,
+) -> Result<(), ExitReason> {
+    match cx.mailbox.take_notice() {
+        Some(Notice::Down(down)) => unless_exiting!(actor.handle_down(down, cx)),
+        Some(Notice::Exit(exit)) => unless_exiting!(actor.handle_exit(exit, cx)),
+        None => Err(exit_watch::reason().unwrap_or_default()),
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use wharf_runtime::{Capacity, Mailbox, Node, Outcome, Overflow, Pid, RegisterError};
 
-use crate::Actor;
 use crate::actor::run;
+use crate::{Actor, Context};
 
 /// Spawns an actor on the current node: inside an actor or guest.
 ///
@@ -137,7 +137,7 @@ impl Spawn {
     /// Spawns an actor. A name that is taken is left where it is, and logged.
     #[track_caller]
     pub fn spawn<A: Actor>(self, actor: A) -> Pid<A::Msg> {
-        self.0.spawn_fn(|mailbox| run(actor, mailbox))
+        self.0.spawn_fn(|mailbox| run(actor, Context::new(mailbox)))
     }
 
     /// Spawns an actor under its name.
@@ -146,7 +146,7 @@ impl Spawn {
     /// [`RegisterError::Taken`] when another actor has the name; then the new one is killed.
     #[track_caller]
     pub fn try_spawn<A: Actor>(self, actor: A) -> Result<Pid<A::Msg>, RegisterError> {
-        self.0.try_spawn_fn(|mailbox| run(actor, mailbox))
+        self.0.try_spawn_fn(|mailbox| run(actor, Context::new(mailbox)))
     }
 
     /// Spawns an actor in process style. A name that is taken is left where it is, and logged.

@@ -11,6 +11,7 @@ use crate::hooks::Hooks;
 use crate::id::NodeId;
 use crate::node::{Node, NodeShared, Parts};
 use crate::scheduler::Scheduler;
+use crate::scheduler::idle::MAX_WORKERS;
 use crate::scheduler::lifetime::make_shared;
 use crate::scheduler::worker::{Worker, WorkerTask};
 use crate::time::Clock;
@@ -19,8 +20,6 @@ use crate::time::Clock;
 const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long actors have to stop when their node does, unless told otherwise.
 const STOP_GRACE: Duration = Duration::from_secs(5);
-/// The bitmap of sleeping workers has this many bits.
-const MAX_WORKERS: usize = 64;
 
 /// Decides how a node is to be; see [`Node::builder`].
 #[derive(Clone)]
@@ -58,7 +57,7 @@ impl Builder {
         self
     }
 
-    /// How many workers run actors: 1 to 64. By default one for each worker thread of the tokio
+    /// How many workers run actors: 1 to 63. By default one for each worker thread of the tokio
     /// runtime.
     pub const fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);

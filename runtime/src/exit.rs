@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// A value that travels inside an [`ExitReason`]: shared, printable, and open to a downcast.
 #[derive(Clone)]
-pub struct Detail(Arc<dyn DetailValue>);
+pub struct Detail(Arc<Box<dyn DetailValue>>);
 
 trait DetailValue: Any + Send + Sync + fmt::Debug {
     fn as_any(&self) -> &dyn Any;
@@ -23,19 +23,19 @@ impl Detail {
     /// Wraps `value`.
     #[must_use]
     pub fn new<T: Any + Send + Sync + fmt::Debug>(value: T) -> Self {
-        Self(Arc::new(value))
+        Self(Arc::new(Box::new(value)))
     }
 
     /// The value, if it is a `T`.
     #[must_use]
     pub fn downcast_ref<T: Any>(&self) -> Option<&T> {
-        (*self.0).as_any().downcast_ref()
+        (**self.0).as_any().downcast_ref()
     }
 }
 
 impl fmt::Debug for Detail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(&**self.0, f)
     }
 }
 
@@ -46,21 +46,57 @@ impl PartialEq for Detail {
     }
 }
 
-/// What a caught panic said, and where.
+/// What a caught panic said, and where. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PanicInfo {
-    /// The panic's message, or `"(no message)"` where its payload was not a string.
-    pub message: Arc<str>,
-    /// `file:line:column`, known when the panic hook is installed.
-    pub location: Option<Arc<str>>,
+pub struct PanicInfo(Arc<PanicText>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct PanicText {
+    message: Box<str>,
+    location: Option<Box<str>>,
 }
 
 impl PanicInfo {
     /// Describes a panic.
     #[must_use]
-    pub fn new(message: impl Into<Arc<str>>, location: Option<Arc<str>>) -> Self {
-        Self { message: message.into(), location }
+    pub fn new(message: impl Into<Box<str>>, location: Option<Box<str>>) -> Self {
+        Self(Arc::new(PanicText { message: message.into(), location }))
+    }
+
+    /// The panic's message, or `"(no message)"` where its payload was not a string.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// `file:line:column`, known when the panic hook is installed.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        self.0.location.as_deref()
+    }
+}
+
+/// The error that an actor failed with. Cheap to clone.
+#[derive(Clone)]
+pub struct Failure(Arc<Box<dyn Error + Send + Sync>>);
+
+impl Failure {
+    /// The error.
+    #[must_use]
+    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &**self.0
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -93,7 +129,7 @@ pub enum ExitReason {
     /// Its code panicked.
     Panicked(PanicInfo),
     /// Its code returned an error.
-    Failed(Arc<dyn Error + Send + Sync>),
+    Failed(Failure),
     /// A value of the program's own.
     Custom(Detail),
     /// There is, or was, no such actor.
@@ -105,7 +141,7 @@ pub enum ExitReason {
 impl ExitReason {
     /// A failure from anything that turns into a boxed error, strings and `anyhow` included.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Failed(Arc::from(error.into()))
+        Self::Failed(Failure(Arc::new(error.into())))
     }
 
     /// A reason of the program's own.
@@ -139,7 +175,7 @@ impl PartialEq for ExitReason {
         match (self, other) {
             (Self::ShutdownWith(a), Self::ShutdownWith(b)) | (Self::Custom(a), Self::Custom(b)) => a == b,
             (Self::Panicked(a), Self::Panicked(b)) => a == b,
-            (Self::Failed(a), Self::Failed(b)) => Arc::ptr_eq(a, b) || a.to_string() == b.to_string(),
+            (Self::Failed(a), Self::Failed(b)) => Arc::ptr_eq(&a.0, &b.0) || a.to_string() == b.to_string(),
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }
@@ -147,7 +183,7 @@ impl PartialEq for ExitReason {
 
 impl<E: Error + Send + Sync + 'static> From<E> for ExitReason {
     fn from(error: E) -> Self {
-        Self::Failed(Arc::new(error))
+        Self::Failed(Failure(Arc::new(Box::new(error))))
     }
 }
 
@@ -159,9 +195,9 @@ impl fmt::Display for ExitReason {
             Self::ShutdownWith(detail) => write!(f, "shutdown with {detail:?}"),
             Self::Kill => f.write_str("kill"),
             Self::Killed => f.write_str("killed"),
-            Self::Panicked(info) => match &info.location {
-                Some(location) => write!(f, "panicked at {location}: {}", info.message),
-                None => write!(f, "panicked: {}", info.message),
+            Self::Panicked(info) => match info.location() {
+                Some(location) => write!(f, "panicked at {location}: {}", info.message()),
+                None => write!(f, "panicked: {}", info.message()),
             },
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::Custom(detail) => write!(f, "{detail:?}"),
@@ -177,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_small_and_cheap_to_clone() {
-        assert!(size_of::<ExitReason>() <= 40);
+        assert!(size_of::<ExitReason>() <= 16);
         let reason = ExitReason::custom(String::from("out of paper"));
         let ExitReason::Custom(detail) = reason.clone() else { panic!("changed its kind") };
         assert_eq!(detail.downcast_ref::<String>().unwrap(), "out of paper");

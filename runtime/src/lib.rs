@@ -38,7 +38,8 @@ mod timer;
 mod wait;
 
 pub use crate::builder::Builder;
-pub use crate::cell::header::{Overflow, Wait};
+pub use crate::cell::header::Wait;
+pub use crate::cell::state::Overflow;
 pub use crate::cell::pid::{AnyPid, Pid};
 pub use crate::cell::reply::Reply;
 pub use crate::cell::run::Outcome;
@@ -46,13 +47,14 @@ pub use crate::dead_letter::{DeadLetter, DeadLetterCause};
 pub use crate::error::{
     AskError, Elapsed, LookupError, RegisterError, SaveQueueFull, SendError, StartError,
 };
-pub use crate::exit::{Detail, ExitReason, PanicInfo};
+pub use crate::cell::pooled::Pooled;
+pub use crate::exit::{Detail, ExitReason, Failure, PanicInfo};
 pub use crate::hooks::{CrashReport, Hooks};
 pub use crate::id::{ActorId, NodeId};
 pub use crate::mailbox::ask::Ask;
 pub use crate::mailbox::send::{Permit, Reserve, Send};
 pub use crate::mailbox::{
-    Event, ExitWatch, Mailbox, Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Undelivered,
+    Event, Mailbox, Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Undelivered, exit_watch,
 };
 pub use crate::node::{Node, NodeStats};
 pub use crate::queue::{Capacity, MAX_CAPACITY};
@@ -68,8 +70,20 @@ pub use crate::wait::{Sleep, YieldNow, sleep, yield_now};
 #[cfg(wharf_loom)]
 #[doc(hidden)]
 pub mod model {
-    pub use crate::primitive;
-    pub use crate::{mailbox, queue};
+    /// Atomics, cells and mutations.
+    pub mod primitive {
+        pub use crate::primitive::*;
+    }
+
+    /// Queues of mailboxes.
+    pub mod queue {
+        pub use crate::queue::*;
+    }
+
+    /// Lanes of signals.
+    pub mod mailbox {
+        pub use crate::mailbox::*;
+    }
 
     /// Run queues and sleep.
     pub mod scheduler {

@@ -5,13 +5,13 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::sync::{Arc, Once};
+use std::sync::Once;
 
 use crate::exit::PanicInfo;
 use crate::scheduler::Seat;
 
 thread_local! {
-    static PLACE: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
+    static PLACE: RefCell<Option<Box<str>>> = const { RefCell::new(None) };
 }
 
 static INSTALLED: Once = Once::new();
@@ -28,7 +28,7 @@ pub fn install() {
                 seat.is_some_and(|seat| seat.current().is_some_and(|cell| !cell.tenancy.state().is_guest()))
             });
             if in_actor {
-                let place = info.location().map(|place| Arc::from(place.to_string()));
+                let place = info.location().map(|place| place.to_string().into_boxed_str());
                 PLACE.with_borrow_mut(|slot| *slot = place);
             } else {
                 before(info);

@@ -5,9 +5,9 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::cell::header::{Birth, Overflow};
+use crate::cell::header::Birth;
 use crate::cell::run::{self, Outcome};
-use crate::cell::state::{Code, Kind};
+use crate::cell::state::{Code, Kind, Overflow};
 use crate::error::RegisterError;
 use crate::mailbox::Mailbox;
 use crate::node::Node;

@@ -3,7 +3,7 @@
 //! Access rules, field by field:
 //! - `queue`, `lane`: see their own modules; everyone, through their operations.
 //! - `tenancy`: see `state`.
-//! - `vtable`, `node`, `overflow`, `site`, `parent`: written once before the cell is opened.
+//! - `vtable`, `node`, `site`, `parent`: written once before the cell is opened.
 //! - `deadline`, `wheel_due`: any thread, see `scheduler::timers`.
 //! - `run`: only the holder of the token.
 
@@ -24,7 +24,7 @@ use crate::signal::{MonitorRef, Notice, Signal};
 
 use super::pages::Class;
 use super::relation::Relations;
-use super::state::{Code, Kind, Tenancy};
+use super::state::{Code, Kind, Overflow, Tenancy};
 
 /// The message type of a cell whose message type is not known here.
 #[derive(Debug)]
@@ -65,19 +65,6 @@ pub enum Ran {
     Done,
 }
 
-/// What happens to a send that finds no room.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// It waits; `try_send` reports `Full`.
-    #[default]
-    Wait,
-    /// It reports `Full` at once.
-    Reject,
-    /// It succeeds, and the new message becomes a dead letter.
-    DropNewest,
-}
-
 /// The front part of a cell. Its layout does not depend on `M`.
 #[repr(C)]
 pub struct ActorCell<M> {
@@ -92,7 +79,6 @@ pub struct ActorCell<M> {
     pub wheel_due: AtomicU64,
     pub site: &'static Location<'static>,
     pub parent: Code,
-    pub overflow: Overflow,
     run: UnsafeCell<Run<M>>,
 }
 
@@ -299,9 +285,8 @@ impl<M> ActorCell<M> {
             ptr::addr_of_mut!((*cell).wheel_due).write(AtomicU64::new(u64::MAX));
             ptr::addr_of_mut!((*cell).site).write(birth.site);
             ptr::addr_of_mut!((*cell).parent).write(birth.parent);
-            ptr::addr_of_mut!((*cell).overflow).write(birth.overflow);
             ptr::addr_of_mut!((*cell).run).write(UnsafeCell::new(run));
-            (*cell).tenancy.begin(birth.kind);
+            (*cell).tenancy.begin(birth.kind, birth.overflow);
             (*cell).tenancy.open(refs);
         }
     }
@@ -388,7 +373,7 @@ mod tests {
 
     #[test]
     fn the_front_of_a_cell_is_small_and_does_not_depend_on_the_message() {
-        assert!(size_of::<Header>() <= 208, "{}", size_of::<Header>());
+        assert!(size_of::<Header>() <= 176, "{}", size_of::<Header>());
         assert_eq!(size_of::<Header>(), size_of::<ActorCell<[u64; 40]>>());
         assert_eq!(
             std::mem::offset_of!(Header, tenancy),

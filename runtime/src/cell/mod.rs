@@ -6,6 +6,7 @@ pub mod header;
 pub mod pages;
 pub mod parcel;
 pub mod pid;
+pub mod pooled;
 pub mod reception;
 pub mod relation;
 pub mod reply;

@@ -16,28 +16,30 @@ use super::state::{Code, Entry, Tenancy};
 
 const CELLS_A_PAGE: usize = 64;
 const LINE: usize = 64;
-/// Sizes are multiples of a line, up to this many.
-const CLASSES: usize = 16;
+/// Sizes are multiples of this.
+const GRAIN: usize = 16;
+/// Up to this many.
+const CLASSES: usize = 64;
 /// How many free cells of a class move between a cache and the arena at once.
 const BATCH: usize = 64;
 
-/// A size class: its cells take `(class + 1) * 64` bytes.
+/// A size class: its cells take `(class + 1) * 16` bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Class(u8);
 
 impl Class {
     /// The class for cells of this layout, if they fit.
     pub const fn of(layout: Layout) -> Option<Self> {
-        if layout.align() > LINE || layout.size() > CLASSES * LINE {
+        if layout.align() > GRAIN || layout.size() > CLASSES * GRAIN {
             return None;
         }
         #[allow(clippy::cast_possible_truncation, reason = "below CLASSES")]
-        let class = layout.size().div_ceil(LINE).saturating_sub(1) as u8;
+        let class = layout.size().div_ceil(GRAIN).saturating_sub(1) as u8;
         Some(Self(class))
     }
 
     const fn stride(self) -> usize {
-        (self.0 as usize + 1) * LINE
+        (self.0 as usize + 1) * GRAIN
     }
 }
 
@@ -188,7 +190,8 @@ impl Drop for Arena {
 /// A worker's own free cells: no lock, no atomic operation.
 #[derive(Default)]
 pub struct Cache {
-    free: [Vec<NonNull<Header>>; CLASSES],
+    /// By class; empty until the first cell.
+    free: Vec<Vec<NonNull<Header>>>,
     taken: i64,
 }
 
@@ -197,7 +200,7 @@ impl Cache {
     #[inline]
     pub fn take(&mut self, arena: &Arena, class: Class) -> NonNull<Header> {
         self.taken += 1;
-        match self.free[class.0 as usize].pop() {
+        match self.free.get_mut(class.0 as usize).and_then(Vec::pop) {
             Some(cell) => cell,
             None => self.refill(arena, class),
         }
@@ -209,15 +212,22 @@ impl Cache {
         let cells = std::array::from_fn::<_, BATCH, _>(|_| inner.take(class));
         drop(inner);
         let [first, rest @ ..] = cells;
-        self.free[class.0 as usize].extend(rest.iter().rev());
+        self.list(class).extend(rest.iter().rev());
         first
+    }
+
+    fn list(&mut self, class: Class) -> &mut Vec<NonNull<Header>> {
+        if self.free.is_empty() {
+            self.free.resize_with(CLASSES, Vec::new);
+        }
+        &mut self.free[class.0 as usize]
     }
 
     /// Takes a cell back.
     #[inline]
     pub fn give(&mut self, arena: &Arena, class: Class, cell: NonNull<Header>) {
         self.taken -= 1;
-        let free = &mut self.free[class.0 as usize];
+        let free = self.list(class);
         free.push(cell);
         if free.len() >= 4 * BATCH {
             let surplus = free.split_off(2 * BATCH);

@@ -145,6 +145,10 @@ impl<T> ReplyCell<T> {
             // SAFETY: as above.
             unsafe { (*slot).write(mine) };
         });
+        if mutated("reply: wait is stored") {
+            self.state.store(WAIT, Ordering::Release);
+            return Polled::Waiting;
+        }
         // Release pairs with the replier's Acquire of WAIT; Acquire with its Release of FULL.
         match self.state.compare_exchange(EMPTY, WAIT, Ordering::Release, Ordering::Acquire) {
             Ok(_) => Polled::Waiting,
@@ -160,7 +164,7 @@ impl<T> ReplyCell<T> {
     /// A later poll: is it still the same waker?
     #[cold]
     fn renew(&self, waker: &Waker) -> Polled {
-        if !self.transition_to_lock() {
+        if !mutated("reply: waker changes without the lock") && !self.transition_to_lock() {
             return Polled::Full;
         }
         let old = self.waker.with_mut(|slot| {

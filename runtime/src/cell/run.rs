@@ -52,7 +52,7 @@ impl<E: Into<Box<dyn Error + Send + Sync>>> Outcome for Result<(), E> {
             Ok(()) => ExitReason::Normal,
             Err(error) => match error.into().downcast::<Carrier>() {
                 Ok(carrier) => carrier.0,
-                Err(error) => ExitReason::Failed(error.into()),
+                Err(error) => ExitReason::failed(error),
             },
         }
     }
@@ -296,7 +296,26 @@ where
         // SAFETY: by contract.
         unsafe { front.queue.park_for_wake() }
     };
-    if parked == Parked::Yes { Ran::Parked } else { Ran::Requeue }
+    if parked == Parked::Yes {
+        return Ran::Parked;
+    }
+    // SAFETY: by contract: not parked, so the token is still ours.
+    unsafe { settle_for_waiters(front) };
+    Ran::Requeue
+}
+
+/// Parking fails while senders wait for credits that the actor owes.
+///
+/// # Safety
+/// The caller holds the token.
+#[cold]
+#[inline(never)]
+unsafe fn settle_for_waiters<M>(front: &ActorCell<M>) {
+    // SAFETY: by contract.
+    if !front.queue.hands_over() && unsafe { front.queue.owes_waiters() } {
+        // SAFETY: by contract.
+        unsafe { front.queue.settle() };
+    }
 }
 
 /// Puts the cell on the worker's list of open deadlines, unless it is there already.
@@ -343,7 +362,7 @@ where
     if let Err(payload) = dropped {
         let info = panic_hook::caught(&*payload);
         drop_payload(payload);
-        tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while its state was dropped: {}", info.message);
+        tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while its state was dropped: {}", info.message());
     }
     // SAFETY: by contract.
     unsafe { death::finish(front, seat) }

@@ -70,7 +70,7 @@ impl Tenancy {
 
     /// Begins the next incarnation of a slot that the caller took from the free ones, but lets
     /// nobody in yet.
-    pub fn begin(&self, kind: Kind) -> Code {
+    pub fn begin(&self, kind: Kind, overflow: Overflow) -> Code {
         // Relaxed: ordered by the free list that the slot came from, published by `open`.
         let old = Code(self.code.load(Ordering::Relaxed));
         let generation = match old.generation().wrapping_add(1) {
@@ -79,7 +79,7 @@ impl Tenancy {
         };
         let code = Code::new(old.slot(), generation);
         self.code.store(code.bits(), Ordering::Relaxed);
-        self.state.store(kind as u32, Ordering::Relaxed);
+        self.state.store(kind as u32 | overflow as u32, Ordering::Relaxed);
         code
     }
 
@@ -108,8 +108,9 @@ impl Tenancy {
     #[inline(always)]
     #[must_use]
     pub fn release(&self) -> bool {
+        let order = if mutated("tenancy: release is relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // AcqRel: Release hands all uses to the last one to go, which takes them by Acquire.
-        self.refs.fetch_sub(1, Ordering::AcqRel) == 1
+        self.refs.fetch_sub(1, order) == 1
     }
 
     /// A reference, if the slot is still this incarnation's.
@@ -159,7 +160,7 @@ impl Tenancy {
     #[must_use]
     pub fn transition_to_named(&self) -> bool {
         // AcqRel: see `transition_to_dying`.
-        self.state.fetch_or(NAMED, Ordering::AcqRel) & DYING == 0
+        self.state.fetch_or(NAMED, Ordering::AcqRel) & DYING == 0 || mutated("tenancy: the dying are named")
     }
 
     /// The actor has a label in the node's directory.
@@ -170,14 +171,19 @@ impl Tenancy {
 
     /// The cell has its body; from now on the node may end it.
     pub fn transition_to_born(&self) {
+        let order = if mutated("tenancy: birth is relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
         // AcqRel: Release hands the body to whoever claims the end.
-        self.state.fetch_or(BORN, Ordering::AcqRel);
+        self.state.fetch_or(BORN, order);
     }
 
     /// Claims the duty to end an actor that no worker will run any more; once for each actor.
     #[must_use]
     pub fn transition_to_claimed(&self) -> bool {
         let state = State(self.state.load(Ordering::Acquire));
+        if mutated("tenancy: claim looks before it acts") && state.0 & CLAIMED == 0 {
+            self.state.fetch_or(CLAIMED, Ordering::AcqRel);
+            return state.0 & BORN != 0;
+        }
         // AcqRel: the claimer sees all that the workers did.
         state.0 & BORN != 0 && self.state.fetch_or(CLAIMED, Ordering::AcqRel) & CLAIMED == 0
     }
@@ -213,6 +219,20 @@ pub enum Kind {
     Explored = EXPLORED,
 }
 
+/// What happens to a send that finds no room.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum Overflow {
+    /// It waits; `try_send` reports `Full`.
+    #[default]
+    Wait = 0,
+    /// It reports `Full` at once.
+    Reject = REJECT,
+    /// It succeeds, and the new message becomes a dead letter.
+    DropNewest = DROP_NEWEST,
+}
+
 const DYING: u32 = 1;
 const DEAD: u32 = 1 << 1;
 const NAMED: u32 = 1 << 2;
@@ -221,6 +241,8 @@ const EXPLORED: u32 = 1 << 4;
 const BORN: u32 = 1 << 5;
 const CLAIMED: u32 = 1 << 6;
 const LABELLED: u32 = 1 << 7;
+const REJECT: u32 = 1 << 8;
+const DROP_NEWEST: u32 = 1 << 9;
 
 /// A value of the state word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -248,6 +270,17 @@ impl State {
         self.0 & NAMED != 0
     }
 
+    /// What happens to a send that finds no room.
+    pub const fn overflow(self) -> Overflow {
+        if self.0 & REJECT != 0 {
+            Overflow::Reject
+        } else if self.0 & DROP_NEWEST != 0 {
+            Overflow::DropNewest
+        } else {
+            Overflow::Wait
+        }
+    }
+
     /// Whether its mailbox's holder runs it.
     pub const fn is_guest(self) -> bool {
         self.0 & GUEST != 0
@@ -273,13 +306,13 @@ mod tests {
     #[test]
     fn a_stale_code_finds_nobody() {
         let tenancy = Tenancy::vacant(7);
-        let first = tenancy.begin(Kind::Worker);
+        let first = tenancy.begin(Kind::Worker, Overflow::Wait);
         tenancy.open(1);
         assert_eq!(tenancy.try_retain_as(first), Entry::Retained);
         assert!(!tenancy.release());
         assert!(tenancy.release());
         assert_eq!(tenancy.try_retain_as(first), Entry::Stale);
-        let second = tenancy.begin(Kind::Worker);
+        let second = tenancy.begin(Kind::Worker, Overflow::Wait);
         tenancy.open(1);
         assert_ne!(first, second);
         assert_eq!(tenancy.try_retain_as(first), Entry::Stale);
@@ -288,7 +321,7 @@ mod tests {
     #[test]
     fn a_dying_actor_gets_no_name() {
         let tenancy = Tenancy::vacant(0);
-        tenancy.begin(Kind::Worker);
+        tenancy.begin(Kind::Worker, Overflow::Wait);
         assert!(tenancy.transition_to_named());
         assert!(tenancy.transition_to_dying().is_named());
         assert!(!tenancy.transition_to_named());

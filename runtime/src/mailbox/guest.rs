@@ -11,11 +11,11 @@ use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
 use crate::cell::death;
-use crate::cell::header::{ActorCell, Armed, Birth, Header, Overflow, Ran, VTable};
+use crate::cell::header::{ActorCell, Armed, Birth, Header, Ran, VTable};
 use crate::cell::pages::Class;
 use crate::cell::reception::{Verdict, receive_signals};
 use crate::cell::run::clear;
-use crate::cell::state::{Code, Kind};
+use crate::cell::state::{Code, Kind, Overflow};
 use crate::exit::ExitReason;
 use crate::node::NodeShared;
 use crate::cell::pid::Pid;
@@ -91,8 +91,11 @@ unsafe fn clear_guest<M>(cell: NonNull<Header>) {
 /// A guest's seat. `busy` is set while the seat is in use: it makes the guest's holder one thread
 /// at a time, whatever that holder shares.
 #[derive(Debug)]
-pub struct GuestSeat {
-    seat: Box<Seat>,
+pub struct GuestSeat(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    seat: Seat,
     busy: AtomicBool,
 }
 
@@ -103,19 +106,19 @@ unsafe impl Sync for GuestSeat {}
 
 impl GuestSeat {
     fn new(node: NonNull<NodeShared>, now: Timestamp) -> Self {
-        Self { seat: Box::new(Seat::new(node, now)), busy: AtomicBool::new(false) }
+        Self(Box::new(Inner { seat: Seat::new(node, now), busy: AtomicBool::new(false) }))
     }
 
     /// Runs `f` in a turn of the guest; `None` while another thread is in one.
     pub(super) fn with<M, R>(&self, front: &ActorCell<M>, f: impl FnOnce(&Seat) -> R) -> Option<R> {
         // Acquire and Release hand the seat from one use to the next.
-        if self.busy.swap(true, Ordering::Acquire) {
+        if self.0.busy.swap(true, Ordering::Acquire) {
             return None;
         }
-        let _free = Free(&self.busy);
-        let _seat = self.seat.take();
-        let _current = Current::set(&self.seat, front.header());
-        Some(f(&self.seat))
+        let _free = Free(&self.0.busy);
+        let _seat = self.0.seat.take();
+        let _current = Current::set(&self.0.seat, front.header());
+        Some(f(&self.0.seat))
     }
 }
 
@@ -265,11 +268,11 @@ unsafe fn park<M>(front: &ActorCell<M>, waker: &Waker) {
 /// Ends a guest.
 pub(super) fn close<M>(front: &ActorCell<M>, own: &GuestSeat, reason: &ExitReason) {
     let _ = front.queue.wake();
-    let _seat = own.seat.take();
+    let _seat = own.0.seat.take();
     // SAFETY: the guest's holder ends it, so the token is ours.
     unsafe { death::begin(front, reason) };
     // SAFETY: as above.
-    while unsafe { death::finish(front, &own.seat) } != Ran::Done {
+    while unsafe { death::finish(front, &own.0.seat) } != Ran::Done {
         crate::primitive::yield_thread();
     }
 }

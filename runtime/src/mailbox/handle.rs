@@ -247,11 +247,10 @@ impl<M> Mailbox<M> {
     }
 
     /// Lets the actor end in its own words: an exit signal other than a kill no longer drops its
-    /// future, but shows in the watch, and the future must then come to its end.
+    /// future, but shows in [`exit_watch`], and the future must then come to its end.
     #[doc(hidden)]
-    pub fn keep_last_words(&self) -> ExitWatch<M> {
+    pub fn keep_last_words(&self) {
         self.with_run(|run| run.last_words = true);
-        ExitWatch(self.pid.clone())
     }
 
     /// Receives the next message that `accepts` accepts; `None` when something else wants to be
@@ -320,34 +319,33 @@ impl<M> Drop for Mailbox<M> {
     }
 }
 
-/// Tells an actor that keeps last words of the exit signal that ends it.
+/// Tells the actor being polled on this thread, if it keeps last words, of the exit signal that ends
+/// it.
 #[doc(hidden)]
-#[derive(Debug)]
-pub struct ExitWatch<M>(Pid<M>);
+pub mod exit_watch {
+    use crate::exit::ExitReason;
+    use crate::scheduler::Seat;
 
-impl<M> ExitWatch<M> {
     /// Whether such a signal has come.
     #[inline(always)]
     #[must_use]
-    pub fn is_exiting(&self) -> bool {
-        let front = self.0.cell();
+    pub fn is_exiting() -> bool {
         Seat::with(|seat| {
-            seat.is_some_and(|seat| {
-                seat.is_current(front.header())
-                    // SAFETY: it is this actor's turn on this thread, and nothing is borrowed.
-                    && unsafe { front.run() }.extension.as_ref().is_some_and(|ext| ext.exiting.is_some())
+            seat.and_then(Seat::current).is_some_and(|cell| {
+                // SAFETY: it is this actor's turn on this thread, and nothing is borrowed.
+                unsafe { cell.run() }.extension.as_ref().is_some_and(|ext| ext.exiting.is_some())
             })
         })
     }
 
     /// Its reason.
     #[must_use]
-    pub fn reason(&self) -> Option<ExitReason> {
-        if !self.is_exiting() {
-            return None;
-        }
-        // SAFETY: as in `is_exiting`, which has just said so.
-        unsafe { self.0.cell().run() }.extension.as_ref().and_then(|ext| ext.exiting.clone())
+    pub fn reason() -> Option<ExitReason> {
+        Seat::with(|seat| {
+            let cell = seat?.current()?;
+            // SAFETY: it is this actor's turn on this thread, and nothing is borrowed.
+            unsafe { cell.run() }.extension.as_ref()?.exiting.clone()
+        })
     }
 }
 

@@ -13,7 +13,7 @@ mod signals;
 mod undelivered;
 
 pub(crate) use self::guest::{GuestFuture, open_guest};
-pub use self::handle::{ExitWatch, Mailbox};
+pub use self::handle::{Mailbox, exit_watch};
 pub use self::next::Event;
 pub use self::receive::{Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
 pub use self::save::SaveQueue;

@@ -65,6 +65,24 @@ unsafe fn poll_found<M>(
     }
 }
 
+/// Begins to wait where nothing but the empty queue needs a look: no signals, no notes, no message,
+/// no senders that wait to hand over. Credits that are owed go back when the actor parks.
+#[inline(always)]
+fn wait_shortly<M>(front: &ActorCell<M>, cx: &Context<'_>) -> bool {
+    let short = front.lane.is_calm()
+        && !front.queue.hands_over()
+        && is_waker_of(cx.waker(), front.header())
+        // SAFETY: the caller runs the cell.
+        && unsafe { front.queue.front() }.is_none();
+    if short {
+        // SAFETY: the caller runs the cell, and holds no reference into its run part.
+        let run = unsafe { front.run() };
+        run.armed = Armed::ThisTurn;
+        run.wait = Wait::Mailbox;
+    }
+    short
+}
+
 /// Ends the turn early because its slice is over.
 ///
 /// # Safety
@@ -147,6 +165,10 @@ impl<M> Future for Receive<'_, M> {
             }
             // SAFETY: as above.
             return Poll::Ready(Some(unsafe { front.queue.take(next) }));
+        }
+        if wait_shortly(front, cx) {
+            me.waiting = true;
+            return Poll::Pending;
         }
         me.poll_slow(seat, cx)
     }
@@ -244,6 +266,10 @@ impl<M, F: FnMut(&M) -> bool + Unpin> Future for ReceiveAccepted<'_, M, F> {
             }
             // SAFETY: as above.
             return Poll::Ready(Some(unsafe { front.queue.take(next) }));
+        }
+        if wait_shortly(front, cx) {
+            me.waiting = true;
+            return Poll::Pending;
         }
         me.poll_slow(seat, cx)
     }

@@ -1,18 +1,22 @@
 //! Sending: at once, waiting for room, with a deadline, from a thread, in batches, by reservation.
 
+use std::alloc::Layout;
 use std::future::Future;
-use std::mem::ManuallyDrop;
+use std::marker::PhantomPinned;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::pin::{Pin, pin};
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut, without_provenance_mut};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::blocking;
 use crate::cell::parcel::Parcel;
-use crate::cell::header::{ActorCell, Overflow, Wait};
+use crate::cell::header::{ActorCell, Wait};
+use crate::cell::state::Overflow;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::error::SendError;
 use crate::cell::pid::Pid;
+use crate::pool;
 use crate::queue::{Batch, Duty, Enqueued, Fate, Node, Withdrawn};
 use crate::scheduler::{Seat, carry_out};
 use crate::wait::{Deadline, note_wait};
@@ -44,7 +48,7 @@ impl<M> Pid<M> {
     /// would wait for ever).
     #[inline(always)]
     pub fn send(&self, message: M) -> Send<'_, M> {
-        Send { pid: self, node: Node::with_message(message, 0), state: State::New }
+        Send { pid: self, message: MaybeUninit::new(message), waiter: Waiter::NEW, _pinned: PhantomPinned }
     }
 
     /// Sends `message` if there is room now.
@@ -154,7 +158,7 @@ impl<M> Pid<M> {
     /// # Errors
     /// As for [`Pid::send`]. With capacity zero there is no room to keep: `Full`.
     pub fn reserve(&self) -> Reserve<'_, M> {
-        Reserve { pid: self, node: Node::for_credit(), state: State::New }
+        Reserve { pid: self, waiter: Waiter::NEW, _pinned: PhantomPinned }
     }
 
     /// Pushes where the short way failed.
@@ -180,7 +184,7 @@ impl<M> Pid<M> {
                 Err(message) => message,
             },
         };
-        match cell.overflow {
+        match state.overflow() {
             Overflow::Wait => Pushed::NoRoom(message),
             Overflow::Reject => Pushed::Failed(self.full(message)),
             Overflow::DropNewest => {
@@ -247,51 +251,92 @@ enum Pushed<M> {
     NoRoom(M),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    /// Not polled yet: the message is in the node.
-    New,
-    /// Linked in the waiters, or served since.
-    Waiting,
-    /// Over: the node is empty.
-    Done,
+/// Where a waiting send or reservation is: nowhere yet, in a node that the waiters know, or done.
+///
+/// The node is a pooled allocation of its own, so that a send that finds room costs no more than
+/// its message.
+struct Waiter<M>(*mut Node<M>);
+
+impl<M> Waiter<M> {
+    const NEW: Self = Self(null_mut());
+    const DONE: Self = Self(without_provenance_mut(1));
+
+    #[inline(always)]
+    const fn is_new(&self) -> bool {
+        self.0.is_null()
+    }
+
+    #[inline(always)]
+    fn is_done(&self) -> bool {
+        self.0.addr() == 1
+    }
+
+    /// The node, if there is one.
+    fn node(&self) -> Option<NonNull<Node<M>>> {
+        if self.is_done() { None } else { NonNull::new(self.0) }
+    }
+
+    /// Moves `node` to where it can be linked.
+    fn place(node: Node<M>) -> NonNull<Node<M>> {
+        let at = pool::take(Layout::new::<Node<M>>()).cast();
+        // SAFETY: the memory is ours and fits.
+        unsafe { at.write(node) };
+        at
+    }
+
+    /// Gives a node's memory back.
+    ///
+    /// # Safety
+    /// It came from `place`, is not linked, and its message has been taken, if it had one.
+    unsafe fn discard(node: NonNull<Node<M>>) {
+        // SAFETY: by contract.
+        unsafe { std::ptr::drop_in_place(node.as_ptr()) };
+        // SAFETY: by contract; taken with this layout.
+        unsafe { pool::give(node.cast(), Layout::new::<Node<M>>()) };
+    }
 }
 
 /// Future of [`Pid::send`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a, M> {
     pid: &'a Pid<M>,
-    node: Node<M>,
-    state: State,
+    /// Here while the waiter is new; afterwards in its node, or gone.
+    message: MaybeUninit<M>,
+    waiter: Waiter<M>,
+    _pinned: PhantomPinned,
 }
+
+// SAFETY: the waiter's node is this future's own, or shared by the protocol of the waiters' list;
+// the message goes to another thread anyway.
+unsafe impl<M: std::marker::Send> std::marker::Send for Send<'_, M> {}
+// SAFETY: a shared future offers nothing.
+unsafe impl<M: std::marker::Send> Sync for Send<'_, M> {}
 
 impl<M> Future for Send<'_, M> {
     type Output = Result<(), SendError<M>>;
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the node is never moved out of.
+        // SAFETY: nothing in it is address-sensitive: the node has an address of its own.
         let me = unsafe { self.get_unchecked_mut() };
-        if me.state == State::New {
+        if me.waiter.is_new() {
             let cell = me.pid.cell();
             let (sender, lasts) = charge(cell);
             if !lasts {
                 give_way(cx);
                 return Poll::Pending;
             }
-            // SAFETY: not linked yet, so the message is ours, and it is there.
-            match cell.queue.try_push(unsafe { me.node.take_message() }, sender) {
+            // SAFETY: new, so the message is here; it is put back, or the waiter is done.
+            match cell.queue.try_push(unsafe { me.message.assume_init_read() }, sender) {
                 Ok(duty) => {
-                    me.state = State::Done;
+                    me.waiter = Waiter::DONE;
                     carry_out(cell.header(), duty);
                     return Poll::Ready(Ok(()));
                 }
-                // SAFETY: taken just now, so the place is empty.
-                Err(message) => unsafe { me.node.put_message(message) },
+                Err(message) => return me.poll_new(message, sender, cx),
             }
-            me.node.set_sender(sender);
         }
-        me.poll_slow(cx)
+        me.poll_waiting(cx)
     }
 }
 
@@ -303,117 +348,121 @@ fn give_way(cx: &Context<'_>) {
 }
 
 impl<M> Send<'_, M> {
+    /// The short way has failed.
     #[cold]
     #[inline(never)]
-    fn poll_slow(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<M>>> {
+    fn poll_new(
+        &mut self,
+        mut message: M,
+        sender: u64,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), SendError<M>>> {
+        // Whatever happens to the message, it is not here any more.
+        self.waiter = Waiter::DONE;
         let cell = self.pid.cell();
-        let node = NonNull::from(&self.node);
-        while self.state == State::New {
+        loop {
+            message = match self.pid.push_slow(message, sender) {
+                Pushed::Done => return Poll::Ready(Ok(())),
+                Pushed::Failed(error) => return Poll::Ready(Err(error)),
+                Pushed::NoRoom(message) => message,
+            };
+            if self.pid.is_self() {
+                return Poll::Ready(Err(self.pid.full(message)));
+            }
+            let node = Waiter::place(Node::with_message(message, sender));
+            // SAFETY: not linked; it stays where it is until it is served or withdrawn.
+            match unsafe { cell.queue.enqueue(node, cx.waker()) } {
+                Enqueued::Waiting => {
+                    self.waiter = Waiter(node.as_ptr());
+                    note_wait(Wait::Permit);
+                    return Poll::Pending;
+                }
+                Enqueued::Room | Enqueued::Closed => {}
+            }
             // SAFETY: not linked, so the message is ours, and it is there.
-            let message = unsafe { self.node.take_message() };
-            match self.pid.push_slow(message, self.node.sender()) {
-                Pushed::Done => {
-                    self.state = State::Done;
+            message = unsafe { node.as_ref().take_message() };
+            // SAFETY: not linked, and its message was taken.
+            unsafe { Waiter::discard(node) };
+            message = match cell.queue.try_push(message, sender) {
+                Ok(duty) => {
+                    carry_out(cell.header(), duty);
                     return Poll::Ready(Ok(()));
                 }
-                Pushed::Failed(error) => {
-                    self.state = State::Done;
-                    return Poll::Ready(Err(error));
-                }
-                Pushed::NoRoom(message) if self.pid.is_self() => {
-                    self.state = State::Done;
-                    return Poll::Ready(Err(self.pid.full(message)));
-                }
-                // SAFETY: taken just now, so the place is empty.
-                Pushed::NoRoom(message) => unsafe { self.node.put_message(message) },
-            }
-            // SAFETY: not linked; pinned here, and withdrawn when dropped.
-            match unsafe { cell.queue.enqueue(node, cx.waker()) } {
-                Enqueued::Waiting => self.state = State::Waiting,
-                Enqueued::Room => self.retry(),
-                Enqueued::Closed => {}
-            }
+                Err(message) => message,
+            };
         }
-        if self.state == State::Done {
-            return Poll::Ready(Ok(()));
-        }
-        // SAFETY: enqueued above or in an earlier poll.
-        match unsafe { cell.queue.refresh(node, cx.waker()) } {
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn poll_waiting(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError<M>>> {
+        let Some(node) = self.waiter.node() else { return Poll::Ready(Ok(())) };
+        // SAFETY: enqueued in an earlier poll.
+        match unsafe { self.pid.cell().queue.refresh(node, cx.waker()) } {
             Fate::Waiting => {
                 note_wait(Wait::Permit);
                 Poll::Pending
             }
             Fate::Closed => {
-                self.state = State::Done;
+                self.waiter = Waiter::DONE;
                 // SAFETY: unlinked, with the message left to its owner.
-                Poll::Ready(Err(self.pid.closed(unsafe { self.node.take_message() })))
+                let message = unsafe { node.as_ref().take_message() };
+                // SAFETY: unlinked, and its message was taken.
+                unsafe { Waiter::discard(node) };
+                Poll::Ready(Err(self.pid.closed(message)))
             }
             Fate::Sent | Fate::Granted => {
-                self.state = State::Done;
+                self.waiter = Waiter::DONE;
+                // SAFETY: unlinked, and its message was taken over.
+                unsafe { Waiter::discard(node) };
                 Poll::Ready(Ok(()))
             }
         }
     }
 
-    /// There is room after all: the short way again.
-    fn retry(&mut self) {
-        let cell = self.pid.cell();
-        // SAFETY: not linked, so the message is ours, and it is there.
-        match cell.queue.try_push(unsafe { self.node.take_message() }, self.node.sender()) {
-            Ok(duty) => {
-                self.state = State::Done;
-                carry_out(cell.header(), duty);
-            }
-            // SAFETY: taken just now, so the place is empty.
-            Err(message) => unsafe { self.node.put_message(message) },
-        }
-    }
-
     /// Gives up: the message, if it has not been accepted; `None` if it has.
     pub fn take_back(self: Pin<&mut Self>) -> Option<M> {
-        // SAFETY: the node is not moved; only its message is.
-        let me = unsafe { self.get_unchecked_mut() };
-        if !me.withdraw() {
-            return None;
-        }
-        // SAFETY: the message is ours again.
-        Some(unsafe { me.node.take_message() })
+        // SAFETY: as in `poll`.
+        unsafe { self.get_unchecked_mut() }.withdraw()
     }
 
-    /// Ends the wait; true when the message is in the node, for the caller to take.
-    fn withdraw(&mut self) -> bool {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::New => true,
-            State::Done => false,
-            State::Waiting => {
-                let cell = self.pid.cell();
-                // SAFETY: enqueued by an earlier poll.
-                match unsafe { cell.queue.withdraw(NonNull::from(&self.node)) } {
-                    Withdrawn::Ours => true,
-                    Withdrawn::Sent => false,
-                    Withdrawn::GaveOn(duty) => {
-                        carry_out(cell.header(), duty);
-                        false
-                    }
-                }
-            }
+    /// Ends the wait.
+    fn withdraw(&mut self) -> Option<M> {
+        let waiter = std::mem::replace(&mut self.waiter, Waiter::DONE);
+        if waiter.is_new() {
+            // SAFETY: new, so the message is here, and now it is taken.
+            return Some(unsafe { self.message.assume_init_read() });
         }
+        let node = waiter.node()?;
+        let cell = self.pid.cell();
+        // SAFETY: enqueued by an earlier poll.
+        let message = match unsafe { cell.queue.withdraw(node) } {
+            // SAFETY: unlinked, so the message is ours again.
+            Withdrawn::Ours => Some(unsafe { node.as_ref().take_message() }),
+            Withdrawn::Sent => None,
+            Withdrawn::GaveOn(duty) => {
+                carry_out(cell.header(), duty);
+                None
+            }
+        };
+        // SAFETY: unlinked, and its message was taken.
+        unsafe { Waiter::discard(node) };
+        message
     }
 }
 
 impl<M> Drop for Send<'_, M> {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.state != State::Done && self.withdraw() {
-            // SAFETY: the message is ours, and nobody will take it otherwise.
-            drop(unsafe { self.node.take_message() });
+        if !self.waiter.is_done() {
+            drop(self.withdraw());
         }
     }
 }
 
 impl<M> std::fmt::Debug for Send<'_, M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Send").field("pid", self.pid).field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Send").field("pid", self.pid).finish_non_exhaustive()
     }
 }
 
@@ -421,57 +470,62 @@ impl<M> std::fmt::Debug for Send<'_, M> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Reserve<'a, M> {
     pid: &'a Pid<M>,
-    node: Node<M>,
-    state: State,
+    waiter: Waiter<M>,
+    _pinned: PhantomPinned,
 }
+
+// SAFETY: as for `Send`; a reservation's node has no message.
+unsafe impl<M: std::marker::Send> std::marker::Send for Reserve<'_, M> {}
+// SAFETY: a shared future offers nothing.
+unsafe impl<M: std::marker::Send> Sync for Reserve<'_, M> {}
 
 impl<'a, M> Future for Reserve<'a, M> {
     type Output = Result<Permit<'a, M>, SendError<()>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the node is never moved out of.
+        // SAFETY: nothing in it is address-sensitive: the node has an address of its own.
         let me = unsafe { self.get_unchecked_mut() };
-        let cell = me.pid.cell();
-        let node = NonNull::from(&me.node);
-        while me.state == State::New {
+        let queue = &me.pid.cell().queue;
+        while me.waiter.is_new() {
             if let Some(result) = me.pid.try_reserve_slow() {
-                me.state = State::Done;
+                me.waiter = Waiter::DONE;
                 return Poll::Ready(result);
             }
-            // SAFETY: not linked; pinned here, and withdrawn when dropped.
-            match unsafe { cell.queue.enqueue(node, cx.waker()) } {
-                Enqueued::Waiting => me.state = State::Waiting,
-                Enqueued::Room | Enqueued::Closed => {}
+            let node = Waiter::place(Node::for_credit());
+            // SAFETY: not linked; it stays where it is until it is served or withdrawn.
+            match unsafe { queue.enqueue(node, cx.waker()) } {
+                Enqueued::Waiting => me.waiter = Waiter(node.as_ptr()),
+                // SAFETY: not linked, and it has no message.
+                Enqueued::Room | Enqueued::Closed => unsafe { Waiter::discard(node) },
             }
         }
+        let Some(node) = me.waiter.node() else { return Poll::Pending };
         // SAFETY: enqueued above or in an earlier poll.
-        match unsafe { cell.queue.refresh(node, cx.waker()) } {
-            Fate::Waiting => {
-                note_wait(Wait::Permit);
-                Poll::Pending
-            }
-            Fate::Granted | Fate::Sent => {
-                me.state = State::Done;
-                Poll::Ready(Ok(Permit { pid: me.pid }))
-            }
-            Fate::Closed => {
-                me.state = State::Done;
-                Poll::Ready(Err(me.pid.closed_for_all()))
-            }
+        let fate = unsafe { queue.refresh(node, cx.waker()) };
+        if fate == Fate::Waiting {
+            note_wait(Wait::Permit);
+            return Poll::Pending;
         }
+        me.waiter = Waiter::DONE;
+        // SAFETY: unlinked, and it has no message.
+        unsafe { Waiter::discard(node) };
+        Poll::Ready(match fate {
+            Fate::Closed => Err(me.pid.closed_for_all()),
+            _ => Ok(Permit { pid: me.pid }),
+        })
     }
 }
 
 impl<M> Drop for Reserve<'_, M> {
     fn drop(&mut self) {
-        if std::mem::replace(&mut self.state, State::Done) != State::Waiting {
-            return;
-        }
+        let Some(node) = std::mem::replace(&mut self.waiter, Waiter::DONE).node() else { return };
         let cell = self.pid.cell();
         // SAFETY: enqueued by an earlier poll.
-        if let Withdrawn::GaveOn(duty) = unsafe { cell.queue.withdraw(NonNull::from(&self.node)) } {
+        if let Withdrawn::GaveOn(duty) = unsafe { cell.queue.withdraw(node) } {
             carry_out(cell.header(), duty);
         }
+        // SAFETY: unlinked, and it has no message.
+        unsafe { Waiter::discard(node) };
     }
 }
 
@@ -509,7 +563,7 @@ impl<M> Pid<M> {
             let reserved = cell.queue.try_reserve();
             return Some(if reserved { Ok(Permit { pid: self }) } else { Err(self.full_for_all()) });
         }
-        (cell.overflow != Overflow::Wait).then(|| Err(self.full_for_all()))
+        (cell.tenancy.state().overflow() != Overflow::Wait).then(|| Err(self.full_for_all()))
     }
 
     fn full_for_all(&self) -> SendError<()> {

@@ -92,7 +92,7 @@ impl<S> Lane<S> {
             // Release pairs with the Acquire in `swap`: the receiver sees the node's content.
             match self.top.compare_exchange_weak(top, node, order, Ordering::Relaxed) {
                 Ok(_) => return Ok(()),
-                Err(seen) if seen == closed() => {
+                Err(seen) if seen == closed() && !mutated("lane: push goes on where it closed") => {
                     // SAFETY: never linked, so still ours.
                     return Err(unsafe { Box::from_raw(node) }.signal);
                 }
@@ -114,6 +114,10 @@ impl<S> Lane<S> {
 
     /// Leaves a note, so that the lane is not calm until it is taken.
     pub fn attend(&self) {
+        if mutated("lane: the note is stored blindly") {
+            self.top.store(attention(), Ordering::Relaxed);
+            return;
+        }
         // Relaxed: only the receiver itself acts on the note; a failure means it is not calm anyway.
         let _ = self.top.compare_exchange(null_mut(), attention(), Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -126,7 +130,8 @@ impl<S> Lane<S> {
     fn swap(&self, to: *mut Node<S>) -> Vec<Stamped<S>> {
         // Acquire pairs with the pushers' Release; Release keeps the receiver's earlier writes
         // before what a pusher that sees `closed` does next.
-        let mut node = self.top.swap(to, Ordering::AcqRel);
+        let order = if mutated("lane: taking acquires nothing") { Ordering::Release } else { Ordering::AcqRel };
+        let mut node = self.top.swap(to, order);
         let mut taken = Vec::new();
         while is_node(node) {
             // SAFETY: linked nodes came from `Box::into_raw`, and the swap made them ours.
@@ -134,7 +139,9 @@ impl<S> Lane<S> {
             node = owned.next;
             taken.push(Stamped { position: owned.position, signal: owned.signal });
         }
-        taken.reverse();
+        if !mutated("lane: latest first") {
+            taken.reverse();
+        }
         taken
     }
 }

@@ -187,7 +187,7 @@ impl<M> Queue<M> {
             return fate;
         }
         let waiters = self.wait_list().lock();
-        let fate = at.fate();
+        let fate = if mutated("credit: refresh looks once") { fate } else { at.fate() };
         let old = if fate == Fate::Waiting {
             // SAFETY: under the lock.
             unsafe { at.set_waker(waker) }

@@ -83,12 +83,12 @@ struct Consumer<M> {
 #[repr(C)]
 pub struct Queue<M> {
     word: Word,
-    step: Step,
     tail_block: AtomicPtr<Block<M>>,
     first: AtomicPtr<Block<M>>,
     waiters: AtomicPtr<WaitList<M>>,
     consumer: UnsafeCell<Consumer<M>>,
     limit: u32,
+    step: Step,
 }
 
 // SAFETY: senders touch only atomics and slots they claimed; the consumer part is guarded by the
@@ -116,7 +116,6 @@ impl<M> Queue<M> {
     fn with_word(limit: u32, credits: u32, step: Step) -> Self {
         Self {
             word: Word::new(credits),
-            step,
             tail_block: AtomicPtr::new(null_mut()),
             first: AtomicPtr::new(null_mut()),
             waiters: AtomicPtr::new(null_mut()),
@@ -127,6 +126,7 @@ impl<M> Queue<M> {
                 threshold: (limit / 2).max(1),
             }),
             limit,
+            step,
         }
     }
 
@@ -141,7 +141,9 @@ impl<M> Queue<M> {
     }
 
     /// Whether it hands over (capacity zero).
-    const fn hands_over(&self) -> bool {
+    #[inline(always)]
+    #[must_use]
+    pub const fn hands_over(&self) -> bool {
         self.limit == 0
     }
 

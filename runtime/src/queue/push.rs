@@ -146,9 +146,15 @@ impl<M> Queue<M> {
 
     /// Makes `next` the tail after the last slot of `block` was claimed, and lets others go on.
     fn switch_block(&self, block: NonNull<Block<M>>, next: NonNull<Block<M>>) {
+        let early = mutated("push: seam is left before the block is there");
+        if early {
+            self.word.leave_seam();
+        }
         // Release pairs with the senders' Acquire loads of `tail_block`.
         self.tail_block.store(next.as_ptr(), Ordering::Release);
-        self.word.leave_seam();
+        if !early {
+            self.word.leave_seam();
+        }
         // SAFETY: we claimed the block's last slot and have not filled it, so the block is alive.
         unsafe { Block::link(block, next) };
     }
@@ -200,7 +206,7 @@ impl<M> Queue<M> {
             let run = self.run_length(now, index, batch.len());
             let pushed = match block {
                 Some(block) if run > 1 => {
-                    let claim = self.word.transition_to_claimed(now, self.step.times(run as u64));
+                    let claim = self.word.transition_to_claimed_run(now, self.step, run as u64);
                     let Ok(duty) = claim else {
                         self.back_off();
                         continue;

@@ -1,4 +1,4 @@
-//! Senders that wait for room: an intrusive list of nodes inside their pinned futures.
+//! Senders that wait for room: an intrusive list of nodes that their futures own.
 //!
 //! Access rules. A node is *linked* from `WaitList::push` until someone unlinks it, always under
 //! the list's lock.
@@ -86,11 +86,6 @@ impl<M> Node<M> {
     /// Who sends, for the slot's mark.
     pub const fn sender(&self) -> u64 {
         self.sender
-    }
-
-    /// Says who sends. Only before the node is linked.
-    pub const fn set_sender(&mut self, sender: u64) {
-        self.sender = sender;
     }
 
     /// What the node waits for.

@@ -145,26 +145,25 @@ impl std::fmt::Debug for Snapshot {
     }
 }
 
-/// What a claim adds to the word.
-#[derive(Clone, Copy, Debug)]
-pub struct Step(u64);
+/// What a claim adds to the word: a place, less what the place costs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Step(u32);
 
 impl Step {
     /// A place, without a credit.
-    pub const PLACE: Self = Self(POSITION_ONE);
+    pub const PLACE: Self = Self(0);
     /// A place paid for with a credit.
-    pub const PLACE_FOR_CREDIT: Self = Self(POSITION_ONE - CREDIT_ONE);
+    pub const PLACE_FOR_CREDIT: Self = Self(CREDIT_ONE as u32);
 
     /// Whether this step takes a credit.
     #[inline(always)]
     pub const fn takes_credit(self) -> bool {
-        self.0 != POSITION_ONE
+        self.0 != 0
     }
 
-    /// `n` such steps at once.
     #[inline(always)]
-    pub const fn times(self, n: u64) -> Self {
-        Self(self.0.wrapping_mul(n))
+    const fn times(self, n: u64) -> u64 {
+        (POSITION_ONE - self.0 as u64).wrapping_mul(n)
     }
 }
 
@@ -252,14 +251,25 @@ impl Word {
             .map_err(Snapshot)
     }
 
-    /// Claims places by `step`: one compare-exchange that also takes the token of an idle receiver.
+    /// Claims a place by `step`: one compare-exchange that also takes the token of an idle receiver.
     #[inline(always)]
     pub fn transition_to_claimed(&self, from: Snapshot, step: Step) -> Result<Duty, Snapshot> {
+        self.transition_to_claimed_run(from, step, 1)
+    }
+
+    /// Claims `places` places at once.
+    #[inline(always)]
+    pub fn transition_to_claimed_run(
+        &self,
+        from: Snapshot,
+        step: Step,
+        places: u64,
+    ) -> Result<Duty, Snapshot> {
         self.0
             // AcqRel and Acquire as in `change`; weak, since the caller loops.
             .compare_exchange_weak(
                 from.0,
-                (from.0 & !IDLE).wrapping_add(step.0),
+                (if mutated("word: claim leaves IDLE") { from.0 } else { from.0 & !IDLE }).wrapping_add(step.times(places)),
                 Ordering::AcqRel,
                 Ordering::Acquire,
             )
@@ -283,8 +293,9 @@ impl Word {
     #[inline(always)]
     pub fn begin_turn(&self) {
         if self.0.load(Ordering::Relaxed) & WOKEN != 0 {
+            let order = if mutated("word: turn acquires nothing") { Ordering::Relaxed } else { Ordering::AcqRel };
             // Acquire pairs with the waker's Release: the turn sees what it was woken for.
-            self.0.fetch_and(!WOKEN, Ordering::AcqRel);
+            self.0.fetch_and(!WOKEN, order);
         }
     }
 
@@ -292,7 +303,7 @@ impl Word {
     pub fn transition_to_woken(&self) -> Duty {
         let mut now = Snapshot(self.0.load(Ordering::Relaxed));
         loop {
-            let parked = now.is_parked();
+            let parked = now.is_parked() && !mutated("word: wake leaves the token");
             let to = if parked { now.0 & !(IDLE | PARKED | WOKEN) } else { now.0 | WOKEN };
             match self.change(now, to) {
                 Ok(()) => return Duty::of_token(parked),
@@ -327,7 +338,7 @@ impl Word {
     pub fn transition_to_parked(&self) -> Parked {
         let mut now = Snapshot(self.0.load(Ordering::Relaxed));
         loop {
-            if now.is_woken() {
+            if now.is_woken() && !mutated("word: park ignores WOKEN") {
                 return Parked::No;
             }
             match self.change(now, now.0 | PARKED) {
@@ -391,7 +402,7 @@ impl Word {
     pub fn transition_to_waiting(&self, hand_over: bool) -> Waiting {
         let mut now = Snapshot(self.0.load(Ordering::Relaxed));
         loop {
-            if now.is_closed() {
+            if now.is_closed() && !mutated("word: waiting ignores CLOSED") {
                 return Waiting::Closed;
             }
             let room = if hand_over { now.is_idle() } else { now.has_credit() };
@@ -424,6 +435,10 @@ impl Word {
         let mut now = Snapshot(self.0.load(Ordering::Relaxed));
         loop {
             let to = (now.0 | CLOSED) & !(CREDITS | IDLE | PARKED);
+            if mutated("word: close stores") {
+                self.0.store(to, Ordering::Release);
+                return Snapshot(to);
+            }
             match self.change(now, to) {
                 Ok(()) => return Snapshot(to),
                 Err(seen) => now = seen,

@@ -17,7 +17,7 @@ use std::ptr::NonNull;
 
 use crate::cell::header::Header;
 use crate::node::NodeShared;
-use crate::primitive::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, fence};
+use crate::primitive::{AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::queue::Duty;
 use crate::time::{Key, Tick, Timestamp, Wheel};
 
@@ -38,14 +38,14 @@ pub struct Scheduler {
     next_alarm: AtomicU64,
     stopped: AtomicBool,
     /// Worker tasks that have not ended.
-    alive: AtomicUsize,
+    alive: AtomicU64,
     tokio: Option<tokio::runtime::Handle>,
 }
 
 impl Scheduler {
     /// A scheduler with workers that no task drives yet.
     pub fn new(workers: Box<[Worker]>, tokio: Option<tokio::runtime::Handle>) -> Self {
-        let alive = AtomicUsize::new(workers.len());
+        let alive = AtomicU64::new(workers.len() as u64);
         Self {
             workers,
             injector: Injector::new(),
@@ -66,24 +66,29 @@ impl Scheduler {
     /// Schedules a cell from a thread that is no worker, or whose queue is full.
     pub fn inject(&self, task: Task) {
         self.injector.push(task);
-        // Pairs with the fence in `Idle::transition_to_sleeping`: either we see the sleeper, or it
-        // sees the entry.
-        fence(Ordering::SeqCst);
-        self.notify();
+        self.wake_sleeper();
     }
 
     /// Wakes a worker if one sleeps and none searches, without a fence: the caller is a worker
     /// itself, awake, and will run the surplus if nobody else does.
     #[inline(always)]
     pub fn notify_surplus(&self) {
-        if self.idle.may_notify() {
-            self.notify();
+        if let Some(index) = self.idle.notify_surplus() {
+            self.wake(index);
         }
     }
 
+    /// After something was put where any worker finds it.
     #[cold]
-    fn notify(&self) {
-        let Some(index) = self.idle.notify_one() else { return };
+    fn wake_sleeper(&self) {
+        if let Some(index) = self.idle.notify_one() {
+            self.wake(index);
+        }
+    }
+
+    /// Wakes a worker that was taken out of sleep.
+    #[cold]
+    fn wake(&self, index: usize) {
         self.workers[index].notify();
         // A task woken from a tokio worker sits in that worker's own slot, from which nobody can
         // steal it; another spawn pushes it out to where others see it.
@@ -96,7 +101,7 @@ impl Scheduler {
     /// The search a worker was woken for is over; if there may be more work, wake the next.
     pub fn end_search(&self) {
         if self.idle.end_search() && self.has_work() {
-            self.notify();
+            self.wake_sleeper();
         }
     }
 
@@ -117,9 +122,8 @@ impl Scheduler {
         }
         drop(wheel);
         if earliest {
-            // As in `inject`: a worker must arm its sleep anew.
-            fence(Ordering::SeqCst);
-            self.notify();
+            // A worker must arm its sleep anew.
+            self.wake_sleeper();
         }
         key
     }
@@ -131,7 +135,7 @@ impl Scheduler {
 
     /// When the next alarm rings; a tick too early does no harm.
     pub fn next_alarm(&self) -> Option<Tick> {
-        // Relaxed: `set_alarm`'s fence, and the one before a worker sleeps, order it.
+        // Relaxed: the fences of `Idle` order it against a worker's sleep.
         match self.next_alarm.load(Ordering::Relaxed) {
             u64::MAX => None,
             millis => Some(Tick::from_millis(millis)),

@@ -23,8 +23,9 @@ thread_local! {
     static SEAT: Cell<*const Seat> = const { Cell::new(ptr::null()) };
 }
 
-/// Turns, messages and sends between two looks at the clock.
-const TICKS: i32 = 32;
+/// Turns, messages and sends between two looks at the clock: some 40 messages that are each received
+/// in a turn of their own and answered.
+const TICKS: i32 = 128;
 
 /// What the polling thread knows.
 pub struct Seat {
@@ -112,15 +113,14 @@ impl Seat {
     /// The seat taken on this thread.
     #[inline(always)]
     pub fn with<R>(f: impl FnOnce(Option<&Self>) -> R) -> R {
-        SEAT.with(|seat| {
-            // SAFETY: `take` guards keep the seat alive while the pointer is set.
-            f(unsafe { seat.get().as_ref() })
-        })
+        // SAFETY: `take` guards keep the seat alive while the pointer is set, and `f` can't outlive
+        // the guard of the poll it runs in.
+        f(unsafe { SEAT.get().as_ref() })
     }
 
     /// Takes the seat on this thread until the guard is dropped.
     pub fn take(&self) -> Taken<'_> {
-        Taken { previous: SEAT.with(|seat| seat.replace(self)), _seat: self }
+        Taken { previous: SEAT.replace(self), _seat: self }
     }
 
     /// The node.
@@ -277,6 +277,6 @@ pub struct Taken<'a> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        SEAT.with(|seat| seat.set(self.previous));
+        SEAT.set(self.previous);
     }
 }

@@ -14,6 +14,7 @@ use crate::time::{Tick, Timestamp};
 
 use super::budget::{LIFO_STREAK, INJECTOR_EVERY, SLICE};
 use super::deque::Ring;
+use super::idle::Sleep;
 use super::seat::Seat;
 use super::timers::Timers;
 
@@ -147,7 +148,8 @@ impl Worker {
 
     #[cold]
     fn next_elsewhere(&self) -> Option<NonNull<Header>> {
-        if let Some(task) = self.node().scheduler.injector.pop() {
+        // SAFETY: the ring that receives is this worker's own.
+        if let Some(task) = unsafe { self.node().scheduler.injector.pop_batch_into(&self.ring) } {
             return Some(task.0);
         }
         let workers = &self.node().scheduler.workers;
@@ -231,14 +233,8 @@ impl Worker {
     /// into account.
     fn may_sleep(&self, armed: Option<Tick>) -> bool {
         let scheduler = &self.node().scheduler;
-        scheduler.idle.transition_to_sleeping(self.index);
-        // The fence between the announcement and this look pairs with the one between a push and
-        // its notification.
-        if scheduler.has_work() || scheduler.next_alarm() != armed {
-            // False: somebody took us out, so the wake-up is on its way.
-            return !scheduler.idle.transition_from_sleeping(self.index);
-        }
-        true
+        let has_work = || scheduler.has_work() || scheduler.next_alarm() != armed;
+        scheduler.idle.try_sleep(self.index, has_work) == Sleep::Granted
     }
 
     /// When the worker must wake for a timer. Called when it goes idle.

@@ -41,7 +41,7 @@ impl Actor for Server {
         msg: Increment,
         _cx: &mut Context<Increment>,
     ) -> Result<(), ExitReason> {
-        msg.reply.send(msg.value + 1);
+        let _ = msg.reply.send(msg.value + 1);
         Ok(())
     }
 }

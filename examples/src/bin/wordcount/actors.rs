@@ -135,11 +135,12 @@ impl Coordinator {
                 continue;
             };
             match self.ledger.take(worker.holder, |unreadable| self.tally.warn(&unreadable)) {
-                Turn::Count(chunk) => reply.send(Some(chunk)),
+                // Should it be dead, its `Down` will put the chunk back.
+                Turn::Count(chunk) => _ = reply.send(Some(chunk)),
                 Turn::Wait => return self.waiting.push((id, reply)),
                 Turn::Done => {
                     self.is_done = true;
-                    reply.send(None);
+                    _ = reply.send(None);
                 }
             }
         }
@@ -153,7 +154,7 @@ impl Coordinator {
         }
         if let Some(reply) = self.finish.take() {
             let (tally, workers) = (self.tally.take(), std::mem::take(&mut self.shares));
-            reply.send(Outcome { tally, workers, restarts: self.restarts });
+            _ = reply.send(Outcome { tally, workers, restarts: self.restarts });
         }
     }
 

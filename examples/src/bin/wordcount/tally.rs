@@ -66,3 +66,36 @@ impl Tally {
         self.progress.say(&format!("{}: {}", unreadable.path.display(), unreadable.error));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::chunk::CHUNK_BYTES;
+    use crate::ledger::Turn;
+
+    #[test]
+    fn a_file_that_fails_in_several_chunks_is_unreadable_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("large");
+        std::fs::write(&path, " ".repeat(9_000)).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(5 * CHUNK_BYTES).unwrap();
+        let found = Ok(Found { path, size: 5 * CHUNK_BYTES });
+        let mut ledger = Ledger::new(std::iter::once(found));
+        let mut tally = Tally::new(Arc::new(Progress::new(true)));
+        for holder in 0..3 {
+            assert!(matches!(ledger.take(holder, drop), Turn::Count(_)));
+        }
+        for holder in 0..3 {
+            let chunk = ledger.finish(holder, holder).unwrap();
+            let error = io::Error::other("the disk is gone");
+            let unreadable = vec![(0, Unreadable { path: PathBuf::from("large"), error })];
+            let findings = Findings { unreadable, ..Findings::default() };
+            tally.add(findings, &chunk, &mut Translation::default(), &mut ledger);
+        }
+        assert_eq!(tally.unreadable, 1);
+        assert_eq!(ledger.take(9, drop), Turn::Done);
+    }
+}

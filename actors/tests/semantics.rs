@@ -1,0 +1,124 @@
+//! Holds the guides to their word: each sentence of the contract is numbered and names a test that
+//! exists, and so does each claim about what was proved.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The contract: a sentence a line, each with its test.
+const SEMANTICS: &str = include_str!("../docs/semantics.md");
+/// What is proved, and by which tests.
+const VERIFICATION: &str = include_str!("../docs/verification.md");
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Calls `visit` with the text of each Rust file under `folder`, build output left out.
+fn visit_sources(folder: &Path, visit: &mut impl FnMut(&str)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if name != "target" && !name.starts_with('.') {
+                visit_sources(&path, visit);
+            }
+        } else if name.ends_with(".rs") {
+            visit(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// The name of the function that a line declares.
+fn function_of(line: &str) -> Option<&str> {
+    let line = line.trim_start().trim_start_matches("pub ").trim_start_matches("async ");
+    let (name, _) = line.strip_prefix("fn ")?.split_once('(')?;
+    Some(name.split('<').next().unwrap_or(name))
+}
+
+/// The names of the functions in `source` that bear a test attribute.
+fn tests_in(source: &str) -> Vec<&str> {
+    let mut tests = Vec::new();
+    let mut attributed = false;
+    for line in source.lines().map(str::trim_start) {
+        if line.starts_with("#[") {
+            attributed |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        } else if let Some(name) = function_of(line) {
+            if std::mem::take(&mut attributed) {
+                tests.push(name);
+            }
+        } else if !line.starts_with("//") && !line.is_empty() && !line.starts_with(')') {
+            attributed = false;
+        }
+    }
+    tests
+}
+
+fn all_tests() -> BTreeSet<String> {
+    let mut tests = BTreeSet::new();
+    for folder in ["runtime", "actors", "net", "examples/tests", "examples/src", "loom-tests"] {
+        visit_sources(&repository().join(folder), &mut |source| {
+            tests.extend(tests_in(source).into_iter().map(str::to_owned));
+        });
+    }
+    tests
+}
+
+/// The number, the text and the test of a line of the contract.
+fn parse(line: &str) -> Option<(usize, &str, &str)> {
+    let (number, rest) = line.split_once(". ")?;
+    let number = number.parse().ok()?;
+    let (text, test) = rest.strip_suffix('`')?.rsplit_once(" `")?;
+    Some((number, text, test))
+}
+
+/// Code spans that read like the name of a test.
+fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    let is_name = |span: &&str| {
+        span.matches('_').count() >= 3 && span.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    text.split('`').skip(1).step_by(2).filter(is_name)
+}
+
+#[test]
+fn each_sentence_of_the_contract_is_numbered_in_turn_and_ends_with_its_test() {
+    let mut expected = 1;
+    for line in SEMANTICS.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())) {
+        let (number, text, _) = parse(line).unwrap_or_else(|| panic!("no sentence with a test: {line}"));
+        assert_eq!(number, expected, "{line}");
+        assert!(text.ends_with('.'), "no full stop: {line}");
+        expected += 1;
+    }
+    assert!(expected > 40, "only {} sentences were found", expected - 1);
+}
+
+#[test]
+fn each_sentence_of_the_contract_has_a_test_that_exists() {
+    let tests = all_tests();
+    let missing: Vec<&str> =
+        SEMANTICS.lines().filter_map(parse).map(|(_, _, test)| test).filter(|test| !tests.contains(*test)).collect();
+    assert!(missing.is_empty(), "no such tests: {missing:#?}");
+}
+
+#[test]
+fn each_proof_that_is_claimed_is_a_test_that_exists() {
+    let tests = all_tests();
+    let missing: Vec<&str> = names_in(VERIFICATION).filter(|name| !tests.contains(*name)).collect();
+    assert!(missing.is_empty(), "no such tests: {missing:#?}");
+    assert!(names_in(VERIFICATION).count() > 10);
+}
+
+#[test]
+fn a_function_counts_as_a_test_only_under_a_test_attribute() {
+    let source = "
+        #[test]
+        #[should_panic(expected = \"x\")]
+        fn first() {}
+        fn helper() {}
+        #[tokio::test(flavor = \"multi_thread\")]
+        async fn second() {}
+        #[inline]
+        fn third() {}
+    ";
+    assert_eq!(tests_in(source), ["first", "second"]);
+}
