@@ -82,7 +82,7 @@ impl NodeExt for Node {
 /// wharf::block_on(async {
 ///     let pid = Spawn::new().label("quiet").capacity(Capacity::Bounded(4)).name("q").try_spawn(Quiet)?;
 ///     assert_eq!(pid.node().lookup::<()>("q")?, pid);
-///     wharf::Result::Ok(())
+///     Ok::<(), wharf::Error>(())
 /// }).unwrap();
 /// ```
 #[derive(Clone, Debug)]

@@ -12,7 +12,18 @@ compile_error!(
 );
 
 #[cfg(wharf_loom)]
+#[allow(unsafe_code, reason = "it calls the queue's receiving side")]
+pub mod actor;
+#[cfg(wharf_loom)]
 mod model;
+#[cfg(wharf_loom)]
+#[allow(unsafe_code, reason = "it calls the queue's waiting side")]
+pub mod sending;
+#[cfg(wharf_loom)]
+#[allow(unsafe_code, reason = "it shares without counting")]
+mod shared;
 
 #[cfg(wharf_loom)]
 pub use model::{Model, breaks, model};
+#[cfg(wharf_loom)]
+pub use shared::Shared;

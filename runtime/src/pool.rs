@@ -29,8 +29,35 @@ pub(crate) unsafe fn give(memory: NonNull<u8>, layout: Layout) {
         // SAFETY: by contract; the class follows from the layout.
         return unsafe { cache::give(memory, class) };
     }
+    #[cfg(wharf_loom)]
+    let Some((memory, layout)) = quarantine::exchange(memory, layout) else { return };
     // SAFETY: by contract: it came from `fresh`.
     unsafe { dealloc(memory.as_ptr(), layout) };
+}
+
+/// Keeps given memory for a while, so that a broken model uses it after it was given, and is told,
+/// without harm to the process.
+#[cfg(wharf_loom)]
+mod quarantine {
+    use std::alloc::Layout;
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+    use std::ptr::NonNull;
+
+    /// Pieces kept: more than one run of a model gives.
+    const KEPT: usize = 64;
+
+    std::thread_local! {
+        static PIECES: RefCell<VecDeque<(NonNull<u8>, Layout)>> = const { RefCell::new(VecDeque::new()) };
+    }
+
+    /// Takes a piece in; gives the one to be freed in its place.
+    pub(super) fn exchange(memory: NonNull<u8>, layout: Layout) -> Option<(NonNull<u8>, Layout)> {
+        PIECES.with_borrow_mut(|pieces| {
+            pieces.push_back((memory, layout));
+            if pieces.len() > KEPT { pieces.pop_front() } else { None }
+        })
+    }
 }
 
 fn fresh(layout: Layout) -> NonNull<u8> {

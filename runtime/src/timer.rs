@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::node::{Node, NodeShared};
+use crate::cell::parcel::Parcel;
 use crate::cell::pid::Pid;
 use crate::primitive::Mutex;
 use crate::scheduler::carry_out;
@@ -128,6 +129,9 @@ impl<M: Send + 'static, F: FnMut() -> M + Send + 'static> Repeat<M, F> {
 
 fn deliver<M: Send + 'static>(to: &Pid<M>, message: M) {
     let cell = to.cell();
+    if cell.is_gated() && !cell.queue.is_closed() {
+        return cell.node().core().post(Parcel::new(to, 0, message));
+    }
     match cell.queue.push_place(message, 0) {
         Ok(duty) => carry_out(cell.header(), duty),
         Err(message) => {

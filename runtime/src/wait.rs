@@ -70,7 +70,8 @@ impl Deadline {
 
     #[cold]
     fn poll_foreign(&mut self, node: &NodeShared, cx: &mut Context<'_>) -> Poll<()> {
-        if node.now() >= self.due {
+        // On a node that has stopped no alarm rings any more.
+        if node.now() >= self.due || node.is_stopped() {
             return Poll::Ready(());
         }
         if self.alarm.as_ref().is_none_or(|(_, waker, _)| !waker.will_wake(cx.waker())) {

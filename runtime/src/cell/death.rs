@@ -40,14 +40,8 @@ impl Drop for Scope<'_> {
 /// The caller holds the token.
 pub unsafe fn begin<M>(front: &ActorCell<M>, reason: &ExitReason) {
     let _ = front.tenancy.transition_to_dying();
-    // SAFETY: by contract.
-    let extension = unsafe { front.run() }.extension();
-    if let Some(waker) = extension.foreign.take() {
-        drop(waker);
-    }
-    extension.reason = Some(reason.clone());
     if !reason.is_orderly() {
-        // SAFETY: by contract; `extension` is not used any more.
+        // SAFETY: by contract.
         unsafe { report_crash(front, reason) };
     }
 }
@@ -72,42 +66,60 @@ unsafe fn report_crash<M>(front: &ActorCell<M>, reason: &ExitReason) {
     front.node().report_crash(&report);
 }
 
-/// Does, or goes on with, all that follows the end of the actor's code.
+/// Does all that follows the end of the actor's code. When it must be called again, the reason is
+/// kept in the extension meanwhile.
 ///
 /// # Safety
 /// The caller holds the token; `begin` was called and the body is gone.
-pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat) -> Ran {
+pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -> Ran {
     let node = front.node();
     let id = front.id();
-    // SAFETY: by contract.
-    let reason = unsafe { front.run() }.extension().reason.clone().unwrap_or_default();
     if front.tenancy.state().is_named() {
         node.directory.forget(id);
     }
     // SAFETY: by contract; a dead actor never parks again.
     unsafe { front.queue.close() };
-    {
+    let drained = {
         let _scope = Scope::enter(front.header(), seat, &reason);
         // SAFETY: by contract.
-        if !unsafe { drain(front) } {
-            return Ran::Requeue;
-        }
+        unsafe { drain(front) }
+    };
+    if !drained {
+        // SAFETY: by contract.
+        unsafe { front.run() }.extension().reason = Some(reason);
+        return Ran::Requeue;
     }
     // SAFETY: the queue is closed.
     unsafe { front.queue.close_waiters() };
-    for stamped in front.lane.close() {
-        if let Some((to, answer)) = relation::refused(id, &ExitReason::NoProc, stamped.signal) {
+    // SAFETY: by contract.
+    let unheard = unsafe { front.run() }.extension.as_mut().map(|ext| std::mem::take(&mut ext.unheard));
+    let late = front.lane.close().into_iter().map(|stamped| stamped.signal);
+    for signal in unheard.unwrap_or_default().into_iter().chain(late) {
+        if let Some((to, answer)) = relation::refused(id, &ExitReason::NoProc, signal) {
             to.deliver(answer);
         }
     }
     // SAFETY: by contract.
-    let relations = std::mem::take(&mut unsafe { front.run() }.extension().relations);
-    for (to, signal) in relations.die(id, &reason) {
-        to.deliver(signal);
+    let extension = unsafe { front.run() }.extension.take();
+    if let Some(extension) = extension {
+        for (to, signal) in extension.relations.die(id, &reason) {
+            to.deliver(signal);
+        }
     }
     front.tenancy.transition_to_dead();
     node.actor_ended(front.header(), &reason);
     Ran::Done
+}
+
+/// Goes on with what [`finish`] could not complete.
+///
+/// # Safety
+/// As for [`finish`].
+pub unsafe fn resume<M>(front: &ActorCell<M>, seat: &Seat) -> Ran {
+    // SAFETY: by contract.
+    let reason = unsafe { front.run() }.extension().reason.take().unwrap_or_default();
+    // SAFETY: by contract.
+    unsafe { finish(front, seat, reason) }
 }
 
 /// Turns what is left in the mailbox into dead letters; false when a sender is still writing.

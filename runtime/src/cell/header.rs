@@ -171,6 +171,8 @@ pub struct Extension {
     pub dying: Option<ExitReason>,
     /// As told to an actor that has last words.
     pub exiting: Option<ExitReason>,
+    /// Signals behind the one that ends the actor: its death answers them.
+    pub unheard: Vec<Signal<AnyPid>>,
     /// Why it ended.
     pub reason: Option<ExitReason>,
     /// Most messages the save queue may hold.
@@ -304,6 +306,12 @@ impl<M> ActorCell<M> {
     pub fn node(&self) -> &NodeShared {
         // SAFETY: the node's shared part lives until no reference to a cell of it is left.
         unsafe { self.node.as_ref() }
+    }
+
+    /// Whether the explorer decides when messages come into the mailbox. With capacity zero they
+    /// are handed over in the sender's turn.
+    pub fn is_gated(&self) -> bool {
+        self.tenancy.state().is_explored() && !self.queue.hands_over()
     }
 
     /// The actor's identity.

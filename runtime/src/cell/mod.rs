@@ -1,6 +1,7 @@
 //! The cell of an actor: its mailbox, its state, its life.
 
 pub mod death;
+pub mod explored;
 pub mod fate;
 pub mod header;
 pub mod pages;

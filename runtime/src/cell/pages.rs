@@ -28,6 +28,10 @@ const BATCH: usize = 64;
 pub struct Class(u8);
 
 impl Class {
+    /// The class of the largest cells.
+    #[allow(clippy::cast_possible_truncation, reason = "a small constant")]
+    pub const LARGEST: Self = Self(CLASSES as u8 - 1);
+
     /// The class for cells of this layout, if they fit.
     pub const fn of(layout: Layout) -> Option<Self> {
         if layout.align() > GRAIN || layout.size() > CLASSES * GRAIN {

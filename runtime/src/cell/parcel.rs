@@ -25,8 +25,17 @@ unsafe impl Send for Parcel {}
 impl Parcel {
     /// Wraps a message.
     pub fn new<M>(to: &Pid<M>, sender: u64, message: M) -> Self {
+        // SAFETY: a typed pid takes its messages.
+        unsafe { Self::addressed(&to.any(), sender, message) }
+    }
+
+    /// Wraps a message for a receiver whose type the caller knows.
+    ///
+    /// # Safety
+    /// `to` takes messages of type `M`.
+    pub unsafe fn addressed<M>(to: &AnyPid, sender: u64, message: M) -> Self {
         let message = NonNull::from(Box::leak(Box::new(message))).cast();
-        Self { to: to.any(), sender, message, open: open::<M> }
+        Self { to: to.clone(), sender, message, open: open::<M> }
     }
 
     /// To whom it goes.

@@ -52,7 +52,7 @@ impl AnyPid {
     /// Sends a signal, in order with all that the caller has sent there before.
     pub(crate) fn deliver(&self, signal: Signal<Self>) {
         let cell = self.header();
-        if cell.tenancy.state().is_explored() && cell.node().core().deliver(self, &signal) {
+        if cell.is_gated() && cell.node().core().deliver(self, &signal) {
             return;
         }
         self.deliver_now(signal);

@@ -26,11 +26,18 @@ pub enum Verdict {
 #[inline(never)]
 pub unsafe fn receive_signals(cell: &Header) -> Verdict {
     let me = cell.id();
+    // A guest outlives whatever comes.
+    let mortal = !cell.tenancy.state().is_guest();
+    let mut verdict = Verdict::Live;
     for stamped in cell.lane.take() {
         // SAFETY: by contract; the reference does not outlive this turn of the loop.
         let run = unsafe { cell.run() };
         let trapping = run.trapping;
         let extension = run.extension();
+        if mortal && (extension.dying.is_some() || matches!(verdict, Verdict::Die(_))) {
+            extension.unheard.push(stamped.signal);
+            continue;
+        }
         match extension.relations.handle_signal(me, trapping, stamped.signal) {
             Reaction::Nothing => {}
             Reaction::Reply(to, signal) => to.deliver(signal),
@@ -45,7 +52,7 @@ pub unsafe fn receive_signals(cell: &Header) -> Verdict {
                     run.last_words = false;
                     run.extension().exiting = Some(reason);
                 } else if kill || run.extension().exiting.is_none() {
-                    return Verdict::Die(reason);
+                    verdict = Verdict::Die(reason);
                 }
             }
         }
@@ -54,7 +61,7 @@ pub unsafe fn receive_signals(cell: &Header) -> Verdict {
     if unsafe { cell.run() }.needs_attention() {
         cell.lane.attend();
     }
-    Verdict::Live
+    verdict
 }
 
 /// Keeps places in order, and items of one place in the order in which they came: what one sender

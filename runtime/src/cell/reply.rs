@@ -92,6 +92,15 @@ impl<T> ReplyCell<T> {
     /// # Safety
     /// The cell is the caller's alone; waker and outcome have been moved out.
     unsafe fn free(cell: NonNull<Self>) {
+        #[cfg(wharf_loom)]
+        {
+            // Writing to all parts tells loom that nobody else may be using them.
+            // SAFETY: by contract.
+            let at = unsafe { &mut *cell.as_ptr() };
+            at.state.with_mut(|_| {});
+            at.waker.with_mut(|_| {});
+            at.outcome.with_mut(|_| {});
+        }
         // SAFETY: by contract. Drops nothing but what loom tracks.
         unsafe { ptr::drop_in_place(cell.as_ptr()) };
         // SAFETY: by contract; taken with this layout.

@@ -20,6 +20,7 @@ use crate::scheduler::timers::NEVER;
 use crate::scheduler::{Seat, budget, carry_out};
 
 use super::death;
+use super::explored::Runnable;
 use super::header::{ActorCell, Armed, Birth, Header, Ran, VTable, Wait};
 use super::pages::Class;
 use super::reception::{Verdict, receive_signals};
@@ -90,9 +91,10 @@ where
     M: Send + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
+    /// The class of the cell. One that fits none is never made: `spawn` boxes its body.
     const CLASS: Class = match Class::of(Layout::new::<FullCell<M, F>>()) {
         Some(class) => class,
-        None => panic!("a cell does not fit its class"),
+        None => Class::LARGEST,
     };
 
     const WORKER: VTable = VTable {
@@ -112,7 +114,9 @@ where
 /// Leaves it to the explorer when a cell runs.
 unsafe fn schedule_explored(cell: NonNull<Header>) {
     // SAFETY: the token's reference keeps the cell alive.
-    unsafe { cell.as_ref() }.node().core().schedule(cell);
+    let core = unsafe { cell.as_ref() }.node().core();
+    // SAFETY: by contract the token is the caller's, who gives it up.
+    core.schedule(unsafe { Runnable::new(cell) });
 }
 
 /// Spawns an actor: makes the cell, lets `start` make the future, and schedules the first turn.
@@ -122,6 +126,7 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let inline = size_of::<F>() <= INLINE_BODY && align_of::<F>() <= 16;
+    debug_assert!(!inline || Class::of(Layout::new::<FullCell<M, F>>()).is_some());
     if inline { place(node, birth, start) } else { place(node, birth, |pid| Box::pin(start(pid))) }
 }
 
@@ -189,7 +194,7 @@ where
         // SAFETY: by contract.
         if unsafe { front.run() }.body_gone {
             // SAFETY: by contract; death began in an earlier turn.
-            return unsafe { death::finish(front, seat) };
+            return unsafe { death::resume(front, seat) };
         }
     }
 
@@ -365,7 +370,7 @@ where
         tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while its state was dropped: {}", info.message());
     }
     // SAFETY: by contract.
-    unsafe { death::finish(front, seat) }
+    unsafe { death::finish(front, seat, reason) }
 }
 
 /// Ends an actor that no worker will run any more.
@@ -390,7 +395,7 @@ where
         // A sender is between claiming its slot and filling it: a few instructions.
         crate::primitive::yield_thread();
         // SAFETY: by contract; death has begun.
-        ran = unsafe { death::finish(&full.front, seat) };
+        ran = unsafe { death::resume(&full.front, seat) };
     }
 }
 

@@ -11,7 +11,7 @@ use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
 use crate::cell::death;
-use crate::cell::header::{ActorCell, Armed, Birth, Header, Ran, VTable};
+use crate::cell::header::{ActorCell, Armed, Birth, Header, Ran, VTable, Wait};
 use crate::cell::pages::Class;
 use crate::cell::reception::{Verdict, receive_signals};
 use crate::cell::run::clear;
@@ -23,6 +23,7 @@ use crate::primitive::{AtomicBool, Mutex, Ordering};
 use crate::queue::{Capacity, Parked};
 use crate::scheduler::Seat;
 use crate::time::Timestamp;
+use crate::wait::note_wait;
 
 use super::handle::Mailbox;
 
@@ -213,6 +214,12 @@ pub(super) fn poll_turn<M, R>(
         return Poll::Pending;
     };
     if polled.is_pending() {
+        // Whoever polls a guest waits for the same as the guest does.
+        // SAFETY: the token is ours, and nothing is borrowed.
+        let wait = unsafe { front.run() }.wait;
+        if wait != Wait::Unknown {
+            note_wait(wait);
+        }
         // SAFETY: the token is ours.
         unsafe { park(front, cx.waker()) };
     }
@@ -228,6 +235,7 @@ unsafe fn begin<M>(front: &ActorCell<M>) {
         run.armed = Armed::Earlier;
     }
     run.yielded = false;
+    run.wait = Wait::Unknown;
     if front.node().is_stopped() {
         run.stopped = true;
         front.lane.attend();
@@ -272,8 +280,11 @@ pub(super) fn close<M>(front: &ActorCell<M>, own: &GuestSeat, reason: &ExitReaso
     // SAFETY: the guest's holder ends it, so the token is ours.
     unsafe { death::begin(front, reason) };
     // SAFETY: as above.
-    while unsafe { death::finish(front, &own.0.seat) } != Ran::Done {
+    let mut ran = unsafe { death::finish(front, &own.0.seat, reason.clone()) };
+    while ran != Ran::Done {
         crate::primitive::yield_thread();
+        // SAFETY: as above.
+        ran = unsafe { death::resume(front, &own.0.seat) };
     }
 }
 

@@ -1,10 +1,12 @@
 //! The mailbox as its actor holds it.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::blocking;
-use crate::cell::header::{ActorCell, Run};
+use crate::cell::header::{ActorCell, Run, Wait};
 use crate::cell::state::Code;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
@@ -14,6 +16,7 @@ use crate::scheduler::Seat;
 use crate::signal::{MonitorRef, Notice};
 use crate::time::Timestamp;
 use crate::timer::Timer;
+use crate::wait::note_wait;
 
 use super::guest::{self, GuestSeat};
 use super::next::{Found, Wanted, find};
@@ -254,7 +257,8 @@ impl<M> Mailbox<M> {
     }
 
     /// Receives the next message that `accepts` accepts; `None` when something else wants to be
-    /// looked at: a notice ([`Mailbox::take_notice`]), an exit signal, or a stop.
+    /// looked at: a notice ([`Mailbox::take_notice`]), an exit signal, or a stop. A full save queue
+    /// shows as an exit signal.
     #[doc(hidden)]
     #[inline(always)]
     pub const fn receive_accepted<F: FnMut(&M) -> bool>(&mut self, accepts: F) -> ReceiveAccepted<'_, M, F> {
@@ -367,7 +371,15 @@ impl AnyPid {
     pub async fn stopped(&self) -> ExitReason {
         let mut watcher: Mailbox<()> = self.header().node().handle().guest();
         watcher.monitor(self);
-        match watcher.next().await {
+        let mut next = watcher.next();
+        let event = poll_fn(|cx| {
+            let polled = Pin::new(&mut next).poll(cx);
+            if polled.is_pending() {
+                note_wait(Wait::Join);
+            }
+            polled
+        });
+        match event.await {
             Some(super::Event::Down(down)) => down.reason,
             _ => ExitReason::NoProc,
         }

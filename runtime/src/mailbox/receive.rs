@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::cell::header::{ActorCell, Armed, Wait};
 use crate::cell::run::is_waker_of;
 use crate::error::{Elapsed, SaveQueueFull};
+use crate::exit::ExitReason;
 use crate::scheduler::Seat;
 use crate::signal::Notice;
 use crate::wait::Deadline;
@@ -287,6 +288,12 @@ impl<M, F: FnMut(&M) -> bool> ReceiveAccepted<'_, M, F> {
         // SAFETY: it is this actor's turn, and nothing is borrowed.
         let found =
             unsafe { poll_found(front, seat, cx, Wanted::Accepted(&mut filter), &mut self.waiting) };
+        if let Poll::Ready(Found::SaveQueueFull(limit)) = found {
+            let reason = ExitReason::from(SaveQueueFull::new(front.id(), limit));
+            // SAFETY: as above.
+            unsafe { front.run() }.extension().exiting.get_or_insert(reason);
+            front.lane.attend();
+        }
         found.map(message_of)
     }
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::blocking;
+use crate::cell::explored::Room;
 use crate::cell::parcel::Parcel;
 use crate::cell::header::{ActorCell, Wait};
 use crate::cell::state::Overflow;
@@ -168,15 +169,16 @@ impl<M> Pid<M> {
             return Pushed::Failed(self.closed(message));
         }
         let state = cell.tenancy.state();
-        if state.is_explored() {
-            return self.push_explored(message, sender);
-        }
         let message = match cell.queue.capacity() {
             crate::queue::Capacity::Zero => match cell.queue.try_push_idle(message, sender) {
                 Ok(duty) => {
                     carry_out(cell.header(), duty);
                     return Pushed::Done;
                 }
+                Err(message) => message,
+            },
+            _ if state.is_explored() => match self.push_explored(message, sender) {
+                Ok(()) => return Pushed::Done,
                 Err(message) => message,
             },
             _ => match self.push_to_oneself(message, sender) {
@@ -212,13 +214,13 @@ impl<M> Pid<M> {
         Seat::with(|seat| seat.is_some_and(|seat| seat.is_current(self.cell().header())))
     }
 
-    fn push_explored(&self, message: M, sender: u64) -> Pushed<M> {
+    fn push_explored(&self, message: M, sender: u64) -> Result<(), M> {
         let core = self.cell().node().core();
-        if !core.has_room(&self.any()) {
-            return Pushed::NoRoom(message);
+        if !core.has_room(&Room::of(self)) {
+            return Err(message);
         }
         core.post(Parcel::new(self, sender, message));
-        Pushed::Done
+        Ok(())
     }
 
     fn drop_newest(&self, message: M, sender: u64) {
@@ -522,6 +524,9 @@ impl<M> Drop for Reserve<'_, M> {
         let cell = self.pid.cell();
         // SAFETY: enqueued by an earlier poll.
         if let Withdrawn::GaveOn(duty) = unsafe { cell.queue.withdraw(node) } {
+            if cell.tenancy.state().is_explored() {
+                cell.node().core().unreserve(&self.pid.any());
+            }
             carry_out(cell.header(), duty);
         }
         // SAFETY: unlinked, and it has no message.
@@ -554,7 +559,9 @@ impl<M> Pid<M> {
             return Some(Err(self.full_for_all()));
         }
         let explored = cell.tenancy.state().is_explored();
-        if explored || cell.queue.try_reserve() {
+        let kept =
+            if explored { cell.node().core().reserve(&Room::of(self)) } else { cell.queue.try_reserve() };
+        if kept {
             return Some(Ok(Permit { pid: self }));
         }
         if self.is_self() {
@@ -595,10 +602,16 @@ impl<M> Permit<'_, M> {
     pub fn send(self, message: M) -> Result<(), SendError<M>> {
         let pid = ManuallyDrop::new(self).pid;
         let cell = pid.cell();
-        if cell.tenancy.state().is_explored() {
-            return pid.try_send(message);
-        }
         let (sender, _) = charge(cell);
+        if cell.tenancy.state().is_explored() {
+            let core = cell.node().core();
+            core.unreserve(&pid.any());
+            if cell.queue.is_closed() {
+                return Err(pid.closed(message));
+            }
+            core.post(Parcel::new(pid, sender, message));
+            return Ok(());
+        }
         match cell.queue.push_reserved(message, sender) {
             Ok(duty) => {
                 carry_out(cell.header(), duty);
@@ -612,7 +625,9 @@ impl<M> Permit<'_, M> {
 impl<M> Drop for Permit<'_, M> {
     fn drop(&mut self) {
         let cell = self.pid.cell();
-        if !cell.tenancy.state().is_explored() {
+        if cell.tenancy.state().is_explored() {
+            cell.node().core().unreserve(&self.pid.any());
+        } else {
             let duty: Duty = cell.queue.unreserve();
             carry_out(cell.header(), duty);
         }

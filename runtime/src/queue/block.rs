@@ -165,16 +165,14 @@ impl<M> Block<M> {
     pub unsafe fn free(block: NonNull<Self>) {
         #[cfg(wharf_loom)]
         {
-            // loom tracks the life of its cells and atomics, so they must be dropped.
+            // Writing to all parts tells loom that nobody else may be using them.
             // SAFETY: by contract the block is ours; each part was initialised in `alloc`.
-            unsafe {
-                ptr::addr_of_mut!((*block.as_ptr()).next).drop_in_place();
-            }
+            unsafe { (*ptr::addr_of_mut!((*block.as_ptr()).next)).with_mut(|_| {}) };
             for index in 0..Self::SLOTS {
                 // SAFETY: as above.
-                unsafe {
-                    ptr::addr_of_mut!((*block.as_ptr()).slots).cast::<Slot<M>>().add(index).drop_in_place();
-                }
+                let slot = unsafe { &mut *ptr::addr_of_mut!((*block.as_ptr()).slots).cast::<Slot<M>>().add(index) };
+                slot.mark.with_mut(|_| {});
+                slot.value.with_mut(|_| {});
             }
         }
         // SAFETY: by contract; the layout is the one it was taken with.

@@ -229,7 +229,7 @@ impl<M> Queue<M> {
                 if mutated("credit: a withdrawn grant is kept") {
                     return Withdrawn::GaveOn(Duty::None);
                 }
-                Withdrawn::GaveOn(self.give(1))
+                Withdrawn::GaveOn(self.unreserve())
             }
         }
     }

@@ -13,6 +13,7 @@
 
 mod block;
 mod credit;
+mod explored;
 mod handover;
 mod pop;
 mod push;

@@ -406,10 +406,7 @@ impl<M: Payload> Pair<M> {
             Op::Wake => {
                 let duty = self.queue.wake();
                 let parked = self.model.parked.take().is_some();
-                self.model.woken = !parked || self.model.woken;
-                if parked {
-                    self.model.woken = false;
-                }
+                self.model.woken = !parked;
                 assert_eq!(duty, if parked { Duty::Schedule } else { Duty::None });
             }
             // The rest is for the token's holder.

@@ -13,10 +13,17 @@ impl Timestamp {
     pub fn tick_ceil(self) -> Tick { Tick::from_millis(self.0.div_ceil(1_000_000)) }
 }
 #[derive(Debug)]
-pub enum Clock { System(tokio::time::Instant), Virtual(AtomicU64) }
+pub enum Clock { System(tokio::time::Instant), Virtual(VirtualClock) }
 impl Clock {
     pub fn system() -> Self { Self::System(tokio::time::Instant::now()) }
-    pub fn virtual_() -> Self { Self::Virtual(AtomicU64::new(0)) }
-    pub fn now(&self) -> Timestamp { match self { Self::System(s) => Timestamp(s.elapsed().as_nanos() as u64), Self::Virtual(v) => Timestamp(v.load(Ordering::Relaxed)) } }
+    pub fn now(&self) -> Timestamp { match self { Self::System(s) => Timestamp(s.elapsed().as_nanos() as u64), Self::Virtual(v) => v.now() } }
     pub fn instant_of(&self, t: Tick) -> tokio::time::Instant { match self { Self::System(s) => *s + Duration::from_millis(t.as_millis()), Self::Virtual(_) => tokio::time::Instant::now() } }
+}
+
+#[derive(Clone, Debug)]
+pub struct VirtualClock(std::sync::Arc<AtomicU64>);
+impl VirtualClock {
+    pub fn new() -> Self { Self(std::sync::Arc::new(AtomicU64::new(0))) }
+    pub fn now(&self) -> Timestamp { Timestamp(self.0.load(Ordering::Relaxed)) }
+    pub fn advance_to(&self, time: Timestamp) { self.0.fetch_max(time.0, Ordering::Relaxed); }
 }

@@ -1,5 +1,5 @@
 //! Time.
 mod clock;
 mod wheel;
-pub use self::clock::{Clock, Timestamp};
+pub use self::clock::{Clock, Timestamp, VirtualClock};
 pub use self::wheel::{Key, Tick, Wheel};

@@ -1,0 +1,18 @@
+//! The runtime as a program sees it: what the contract promises, on both kinds of tokio runtime.
+
+mod asks;
+mod auto_traits;
+mod common;
+mod exits;
+mod ledger;
+mod monitors;
+mod nodes;
+mod order;
+mod panics;
+mod receiving;
+mod rendezvous;
+mod sending;
+mod shutdown;
+mod stress;
+mod threads;
+mod timers;
