@@ -16,15 +16,15 @@ fn repository() -> PathBuf {
 
 /// Calls `visit` with the text of each Rust file under `folder`, build output left out.
 fn visit_sources(folder: &Path, visit: &mut impl FnMut(&str)) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    for entry in fs::read_dir(folder).expect("a folder of the repository") {
+        let entry = entry.expect("its entries");
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if path.is_dir() {
             if name != "target" && !name.starts_with('.') {
                 visit_sources(&path, visit);
             }
         } else if name.ends_with(".rs") {
-            visit(&fs::read_to_string(&path).unwrap());
+            visit(&fs::read_to_string(&path).expect("Rust is text"));
         }
     }
 }
@@ -75,7 +75,8 @@ fn parse(line: &str) -> Option<(usize, &str, &str)> {
 /// Code spans that read like the name of a test.
 fn names_in(text: &str) -> impl Iterator<Item = &str> {
     let is_name = |span: &&str| {
-        span.matches('_').count() >= 3 && span.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        span.matches('_').count() >= 3
+            && span.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
     text.split('`').skip(1).step_by(2).filter(is_name)
 }
@@ -95,8 +96,12 @@ fn each_sentence_of_the_contract_is_numbered_in_turn_and_ends_with_its_test() {
 #[test]
 fn each_sentence_of_the_contract_has_a_test_that_exists() {
     let tests = all_tests();
-    let missing: Vec<&str> =
-        SEMANTICS.lines().filter_map(parse).map(|(_, _, test)| test).filter(|test| !tests.contains(*test)).collect();
+    let missing: Vec<&str> = SEMANTICS
+        .lines()
+        .filter_map(parse)
+        .map(|(_, _, test)| test)
+        .filter(|test| !tests.contains(*test))
+        .collect();
     assert!(missing.is_empty(), "no such tests: {missing:#?}");
 }
 

@@ -1,6 +1,6 @@
 //! An actor without its code: a queue, a lane, and what the receiver saw.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use loom::cell::UnsafeCell;
 use loom::thread;
@@ -37,8 +37,8 @@ pub enum Parks {
     ForMessages,
     /// Waits for messages, and gives its block back.
     AndReleases,
-    /// Waits for a wake after its first turn, and for messages after later ones.
-    ForWakeFirst,
+    /// Waits for a wake until it has seen a signal, then for messages.
+    ForSignalFirst,
 }
 
 /// An actor. Whoever gets its token runs it, there and then.
@@ -48,8 +48,9 @@ pub struct Actor {
     /// Its signals.
     pub lane: Lane<UnsafeCell<u32>>,
     parks: Parks,
-    // These two are none of loom's: they watch the model, and are no part of it.
-    turns: AtomicU32,
+    // These are none of loom's: they watch the model, and are no part of it.
+    had_signal: AtomicBool,
+    was_requeued: AtomicBool,
     is_running: AtomicBool,
     // A cell of loom's, so that it sees each run ordered after the one before.
     seen: UnsafeCell<Vec<Seen>>,
@@ -65,7 +66,8 @@ impl Actor {
             queue: Queue::new(capacity),
             lane: Lane::new(),
             parks,
-            turns: AtomicU32::new(0),
+            had_signal: AtomicBool::new(false),
+            was_requeued: AtomicBool::new(false),
             is_running: AtomicBool::new(false),
             seen: UnsafeCell::new(Vec::new()),
         }
@@ -108,7 +110,8 @@ impl Actor {
         }
     }
 
-    /// Runs turns until the receiver parks. The caller holds the token.
+    /// Runs turns until the receiver parks, or finds a message that is still on its way: then it is
+    /// queued again, for [`Actor::run_requeued`]. The caller holds the token.
     pub fn run(&self) {
         for count in 1.. {
             assert!(count < MAX_TURNS, "the receiver turns for ever: it can't park and finds nothing");
@@ -118,7 +121,21 @@ impl Actor {
                 return;
             }
             // SAFETY: not parked, so the token is still the caller's.
-            unsafe { self.look_after() };
+            if unsafe { self.waits_for_a_push() } {
+                self.was_requeued.store(true, Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+
+    /// Runs what [`Actor::run`] left, when all threads have ended.
+    pub fn run_requeued(&self) {
+        for count in 1.. {
+            if !self.was_requeued.swap(false, Ordering::Relaxed) {
+                return;
+            }
+            assert!(count < MAX_TURNS, "a claimed message never comes");
+            self.run();
         }
     }
 
@@ -130,31 +147,28 @@ impl Actor {
     }
 
     fn end(&self) -> Parked {
-        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let had_signal = self.had_signal.load(Ordering::Relaxed);
         // Before parking, which gives the token away.
         self.is_running.store(false, Ordering::Relaxed);
         match self.parks {
             // SAFETY: the token is the caller's.
-            Parks::ForWakeFirst if turn == 0 => unsafe { self.queue.park_for_wake() },
+            Parks::ForSignalFirst if !had_signal => unsafe { self.queue.park_for_wake() },
             // SAFETY: as above.
             parks => unsafe { self.queue.park_for_messages(parks == Parks::AndReleases) },
         }
     }
 
-    /// What follows when parking failed.
+    /// What follows when parking failed; says whether nothing can be done until a sender has moved.
     ///
     /// # Safety
     /// The caller holds the token.
-    unsafe fn look_after(&self) {
+    unsafe fn waits_for_a_push(&self) -> bool {
         // SAFETY: by contract.
         unsafe {
             if !self.queue.hands_over() && self.queue.owes_waiters() {
                 self.queue.settle();
             }
-            if self.queue.front().is_none() && !self.queue.is_empty() {
-                // A message is on its way: its sender has to move first.
-                thread::yield_now();
-            }
+            self.queue.front().is_none() && !self.queue.is_empty() && !self.lane.has_signals()
         }
     }
 
@@ -207,6 +221,7 @@ impl Actor {
             for stamped in self.lane.take() {
                 // SAFETY: taken from the lane, so it is ours alone: loom checks that.
                 let number = stamped.signal.with(|number| unsafe { *number });
+                self.had_signal.store(true, Ordering::Relaxed);
                 self.note(Seen::Signal(number, stamped.position));
             }
         }

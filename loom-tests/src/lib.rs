@@ -17,6 +17,8 @@ pub mod actor;
 #[cfg(wharf_loom)]
 mod model;
 #[cfg(wharf_loom)]
+mod roles;
+#[cfg(wharf_loom)]
 #[allow(unsafe_code, reason = "it calls the queue's waiting side")]
 pub mod sending;
 #[cfg(wharf_loom)]
@@ -25,5 +27,7 @@ mod shared;
 
 #[cfg(wharf_loom)]
 pub use model::{Model, breaks, model};
+#[cfg(wharf_loom)]
+pub use roles::Roles;
 #[cfg(wharf_loom)]
 pub use shared::Shared;

@@ -220,11 +220,13 @@ impl Sender {
 
 /// Drives those senders that were woken, after all threads have ended, until all is sent.
 pub fn finish(actor: &Actor, mut senders: Vec<Sender>) {
+    actor.run_requeued();
     while !senders.iter().all(Sender::is_done) {
         let woken: Vec<_> = senders.iter_mut().filter(|sender| sender.was_woken()).collect();
         assert!(!woken.is_empty(), "a sender waits for ever");
         for sender in woken {
             sender.drive(actor);
         }
+        actor.run_requeued();
     }
 }

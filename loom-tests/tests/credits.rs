@@ -3,7 +3,7 @@
 use loom::thread::{self, JoinHandle};
 use wharf_loom_tests::actor::{Actor, Message, Parks, assert_each_once};
 use wharf_loom_tests::sending::{Flag, Sender, Sending, Sent, finish};
-use wharf_loom_tests::{Model, Shared};
+use wharf_loom_tests::{Model, Roles, Shared};
 use wharf_runtime::model::queue::{Capacity, Enqueued, Fate, Node, Withdrawn};
 
 const TWO_THREADS: Model = Model::of_threads(2).preemptions(Some(3));
@@ -46,12 +46,12 @@ fn end(actor: Shared<Actor>) {
 /// Two senders of two messages each, at one credit, and a receiver that has parked.
 fn two_senders(actor: Shared<Actor>) {
     actor.run();
-    let other = spawn_sender(actor, &[21, 22]);
+    let other = spawn_sender(actor, &[21]);
     let mut mine = Sender::of(&[11, 12]);
     mine.drive(&actor);
     let other = other.join().unwrap();
     finish(&actor, vec![mine, other]);
-    actor.assert_saw(&[11, 12, 21, 22]);
+    actor.assert_saw(&[11, 12, 21]);
     assert_has_one_credit(&actor);
     end(actor);
 }
@@ -93,12 +93,12 @@ fn a_sender_that_is_told_too_early_is_found() {
 /// The receiver runs on its own.
 fn two_senders_while_the_receiver_runs() {
     let actor = actor();
-    let first = spawn_sender(actor, &[11, 12]);
+    let first = spawn_sender(actor, &[11]);
     let second = spawn_sender(actor, &[21]);
     actor.run();
     let senders = vec![first.join().unwrap(), second.join().unwrap()];
     finish(&actor, senders);
-    actor.assert_saw(&[11, 12, 21]);
+    actor.assert_saw(&[11, 21]);
     assert_has_one_credit(&actor);
     end(actor);
 }
@@ -109,14 +109,13 @@ fn two_senders_and_a_receiver_share_one_credit() {
 }
 
 /// A send gives up while the receiver hands it the credit of the message before.
-fn withdrawal_against_hand_over() {
+fn withdrawal_against_hand_over(roles: Roles) {
     let actor = actor();
     assert_eq!(actor.try_push(91), Ok(()));
     let mut sending = Sending::new(11);
     assert_eq!(sending.poll(&actor), Sent::Waits);
-    let receiver = thread::spawn(move || actor.run());
-    let returned = sending.withdraw(&actor);
-    receiver.join().unwrap();
+    let (returned, ()) = roles.side_by_side(move || sending.withdraw(&actor), move || actor.run());
+    actor.run_requeued();
     let mut all = actor.messages();
     all.extend(returned);
     assert_each_once(&[91, 11], &all);
@@ -126,11 +125,15 @@ fn withdrawal_against_hand_over() {
 
 #[test]
 fn a_send_that_gives_up_is_accepted_or_returned() {
-    TWO_THREADS.min_iterations(999_999_999).check("credits: withdraw", withdrawal_against_hand_over);
+    for roles in Roles::BOTH {
+        TWO_THREADS
+            .min_iterations(999_999_999)
+            .check("credits: withdraw", move || withdrawal_against_hand_over(roles));
+    }
 }
 
 /// A reservation waits before a send. The credit goes to it, or to the send, whatever comes first.
-fn withdrawal_of_a_reservation_against_a_grant() {
+fn withdrawal_of_a_reservation_against_a_grant(roles: Roles) {
     let actor = actor();
     actor.run();
     assert!(actor.queue.try_reserve());
@@ -140,14 +143,14 @@ fn withdrawal_of_a_reservation_against_a_grant() {
     assert_eq!(unsafe { actor.queue.enqueue(node.into(), &waker) }, Enqueued::Waiting);
     let mut sending = Sending::new(11);
     assert_eq!(sending.poll(&actor), Sent::Waits);
-    let giver = thread::spawn(move || actor.carry_out(actor.queue.unreserve()));
     // SAFETY: enqueued above.
-    match unsafe { actor.queue.withdraw(node.into()) } {
+    let withdraw = move || match unsafe { actor.queue.withdraw(node.into()) } {
         Withdrawn::Ours => assert_eq!(node.fate(), Fate::Waiting),
         Withdrawn::GaveOn(duty) => actor.carry_out(duty),
         Withdrawn::Sent => panic!("a reservation has no message"),
-    }
-    giver.join().unwrap();
+    };
+    roles.side_by_side(withdraw, move || actor.carry_out(actor.queue.unreserve()));
+    actor.run_requeued();
     assert_eq!(sending.drive(&actor), Sent::Accepted, "a sender waits for ever");
     actor.assert_saw(&[11]);
     assert_has_one_credit(&actor);
@@ -156,27 +159,33 @@ fn withdrawal_of_a_reservation_against_a_grant() {
 
 #[test]
 fn a_reservation_that_gives_up_hands_its_credit_on() {
-    TWO_THREADS
-        .min_iterations(999_999_999)
-        .check("credits: reservation", withdrawal_of_a_reservation_against_a_grant);
+    for roles in Roles::BOTH {
+        TWO_THREADS
+            .min_iterations(999_999_999)
+            .check("credits: reservation", move || withdrawal_of_a_reservation_against_a_grant(roles));
+    }
 }
 
 #[test]
 #[should_panic(expected = "a sender waits for ever")]
 fn a_grant_that_is_kept_is_found() {
-    TWO_THREADS.breaks("credit: a withdrawn grant is kept", withdrawal_of_a_reservation_against_a_grant);
+    TWO_THREADS.breaks("credit: a withdrawn grant is kept", || {
+        withdrawal_of_a_reservation_against_a_grant(Roles::AsWritten);
+    });
 }
 
 /// A send changes its waker while it is served. In the end its last waker counts.
-fn another_waker_against_hand_over() {
+fn another_waker_against_hand_over(roles: Roles) {
     let actor = actor();
     assert_eq!(actor.try_push(91), Ok(()));
     let mut sending = Sending::new(11);
     assert_eq!(sending.poll(&actor), Sent::Waits);
-    let receiver = thread::spawn(move || actor.run());
-    sending.renew_waker();
-    let sent = sending.poll(&actor);
-    receiver.join().unwrap();
+    let renew = move || {
+        sending.renew_waker();
+        (sending.poll(&actor), sending)
+    };
+    let ((sent, mut sending), ()) = roles.side_by_side(renew, move || actor.run());
+    actor.run_requeued();
     if sent == Sent::Waits {
         assert!(sending.was_woken(), "a sender waits for ever");
         assert_eq!(sending.poll(&actor), Sent::Accepted);
@@ -187,25 +196,28 @@ fn another_waker_against_hand_over() {
 
 #[test]
 fn the_last_waker_is_woken() {
-    TWO_THREADS.min_iterations(999_999_999).check("credits: another waker", another_waker_against_hand_over);
+    for roles in Roles::BOTH {
+        TWO_THREADS
+            .min_iterations(999_999_999)
+            .check("credits: another waker", move || another_waker_against_hand_over(roles));
+    }
 }
 
 #[test]
 #[should_panic(expected = "a sender waits for ever")]
 fn a_change_of_waker_that_does_not_look_again_is_found() {
-    TWO_THREADS.breaks("credit: refresh looks once", another_waker_against_hand_over);
+    TWO_THREADS.breaks("credit: refresh looks once", || another_waker_against_hand_over(Roles::AsWritten));
 }
 
 /// The queue is full when a send comes, and its receiver dies.
-fn death_against_waiting() {
+fn death_against_waiting(roles: Roles) {
     let actor = actor();
     assert_eq!(actor.try_push(91), Ok(()));
-    let sender = thread::spawn(move || {
+    let send = move || {
         let mut sending = Sending::new(11);
         (sending.poll(&actor), sending)
-    });
-    let mut all = actor.die();
-    let (mut sent, mut sending) = sender.join().unwrap();
+    };
+    let ((mut sent, mut sending), mut all) = roles.side_by_side(send, move || actor.die());
     if sent == Sent::Waits {
         assert!(sending.was_woken(), "a sender waits for ever");
         sent = sending.poll(&actor);
@@ -219,24 +231,27 @@ fn death_against_waiting() {
 
 #[test]
 fn nobody_waits_for_the_dead() {
-    TWO_THREADS.min_iterations(999_999_999).check("credits: death and waiting", death_against_waiting);
+    for roles in Roles::BOTH {
+        TWO_THREADS
+            .min_iterations(999_999_999)
+            .check("credits: death and waiting", move || death_against_waiting(roles));
+    }
 }
 
 #[test]
 #[should_panic(expected = "a sender waits for ever")]
 fn a_sender_that_waits_for_the_dead_is_found() {
-    TWO_THREADS.breaks("word: waiting ignores CLOSED", death_against_waiting);
+    TWO_THREADS.breaks("word: waiting ignores CLOSED", || death_against_waiting(Roles::AsWritten));
 }
 
 /// A credit comes back for a waiting send while the receiver dies.
-fn death_against_hand_over() {
+fn death_against_hand_over(roles: Roles) {
     let actor = actor();
     assert!(actor.queue.try_reserve());
     let mut sending = Sending::new(11);
     assert_eq!(sending.poll(&actor), Sent::Waits);
-    let giver = thread::spawn(move || actor.carry_out(actor.queue.unreserve()));
-    let mut all = actor.die();
-    giver.join().unwrap();
+    let give = move || actor.carry_out(actor.queue.unreserve());
+    let ((), mut all) = roles.side_by_side(give, move || actor.die());
     assert!(sending.was_woken(), "a sender waits for ever");
     match sending.poll(&actor) {
         Sent::Returned(message) => all.push(message),
@@ -248,5 +263,9 @@ fn death_against_hand_over() {
 
 #[test]
 fn a_credit_for_the_dead_gives_the_message_back() {
-    TWO_THREADS.min_iterations(999_999_999).check("credits: death and hand-over", death_against_hand_over);
+    for roles in Roles::BOTH {
+        TWO_THREADS
+            .min_iterations(999_999_999)
+            .check("credits: death and hand-over", move || death_against_hand_over(roles));
+    }
 }

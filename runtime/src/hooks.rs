@@ -56,11 +56,15 @@ pub struct CrashReport<'a> {
     pub parent: Option<ActorId>,
     /// Messages that were waiting.
     pub queued: u64,
+    /// Who was linked with it.
+    pub links: Vec<ActorId>,
+    /// Who monitored it.
+    pub monitored_by: Vec<ActorId>,
 }
 
 impl<'a> CrashReport<'a> {
     #[allow(clippy::too_many_arguments, reason = "a plain record")]
-    pub(crate) const fn new(
+    pub(crate) fn new(
         id: ActorId,
         label: Option<&'a str>,
         actor: &'static str,
@@ -69,7 +73,8 @@ impl<'a> CrashReport<'a> {
         parent: Option<ActorId>,
         queued: u64,
     ) -> Self {
-        Self { id, label, actor, reason, spawned_at, parent, queued }
+        let (links, monitored_by) = (Vec::new(), Vec::new());
+        Self { id, label, actor, reason, spawned_at, parent, queued, links, monitored_by }
     }
 }
 
@@ -85,6 +90,13 @@ impl fmt::Display for CrashReport<'_> {
         if let Some(parent) = self.parent {
             write!(f, " by {parent}")?;
         }
-        write!(f, "; {} messages were waiting", self.queued)
+        write!(f, "; {} messages were waiting", self.queued)?;
+        for (what, ids) in [("linked with", &self.links), ("monitored by", &self.monitored_by)] {
+            if !ids.is_empty() {
+                write!(f, "; {what}")?;
+                ids.iter().try_for_each(|id| write!(f, " {id}"))?;
+            }
+        }
+        Ok(())
     }
 }

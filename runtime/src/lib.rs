@@ -7,6 +7,7 @@
 
 #![deny(unsafe_code)]
 #![allow(unreachable_pub, unnameable_types, reason = "under `wharf_loom` the internals are public to the models")]
+#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a dereference and what is done with it share one proof")]
 
 mod blocking;
 mod builder;

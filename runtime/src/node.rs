@@ -56,6 +56,7 @@ pub struct NodeShared {
     loose_live: AtomicI64,
     loose_spawned: AtomicU32,
     stop_watchers: Mutex<Vec<Waker>>,
+    stop_report: Mutex<Option<ShutdownReport>>,
 }
 
 /// The parts a builder decides.
@@ -88,6 +89,7 @@ impl NodeShared {
             loose_live: AtomicI64::new(0),
             loose_spawned: AtomicU32::new(0),
             stop_watchers: Mutex::new(Vec::new()),
+            stop_report: Mutex::new(None),
         }
     }
 
@@ -109,7 +111,14 @@ impl NodeShared {
 
     /// Sets an alarm that belongs to no worker.
     pub fn set_alarm(&self, due: Timestamp, alarm: Alarm) -> Key {
-        self.scheduler.set_alarm(due, alarm)
+        let key = self.scheduler.set_alarm(due, alarm);
+        // After the alarm was set: either the end of the node finds it there, or we see that it is over.
+        if self.is_stopped()
+            && let Some(alarm) = self.scheduler.cancel_alarm(key)
+        {
+            alarm.give_up();
+        }
+        key
     }
 
     /// Cancels such an alarm.
@@ -251,7 +260,18 @@ impl NodeShared {
         }
     }
 
-    /// Wakes `waker` when no actor is left, or no worker.
+    /// How the stop went, once it is over.
+    pub(crate) fn stop_report(&self) -> Option<ShutdownReport> {
+        self.stop_report.lock().clone()
+    }
+
+    /// Says that the stop is over; the first word counts.
+    pub(crate) fn set_stop_report(&self, report: ShutdownReport) {
+        self.stop_report.lock().get_or_insert(report);
+        self.wake_stop_watchers();
+    }
+
+    /// Wakes `waker` when no actor is left, or no worker, or the stop is over.
     pub(crate) fn watch_stop(&self, waker: &Waker) {
         let mut watchers = self.stop_watchers.lock();
         if !watchers.iter().any(|other| other.will_wake(waker)) {
@@ -325,7 +345,6 @@ impl Node {
     }
 
     /// Decides how a node is to be.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -394,7 +413,7 @@ impl Node {
     /// Stops the node in stages: see [`ShutdownReport`]. Every wait in it ends.
     ///
     /// # Cancel safety
-    /// A stop that has begun goes on; call it again to await its end.
+    /// A stop that has begun goes on; call it again to await its end, and the same report.
     pub async fn stop(&self) -> ShutdownReport {
         shutdown::stop(&self.shared, self.shared.stop_grace).await
     }

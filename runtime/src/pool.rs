@@ -1,133 +1,145 @@
 //! Thread-local caches of raw memory, for blocks and reply cells.
 //!
-//! Each piece is an allocation of its own, of its class's layout, so any thread may take it and any
-//! other give it back. A list holds at most [`KEPT`] pieces; what exceeds it goes back to the
-//! allocator in batches. `--cfg wharf_no_pool` turns the caches off, so that valgrind sees each use
-//! after free; so does `wharf_loom`.
+//! Each piece is an allocation of its own, of its class's layout, so any thread may give back what
+//! another took: the piece changes caches. A cache keeps a bounded number of pieces of each class,
+//! in the order last in, first out, and frees them when its thread ends.
+//!
+//! `--cfg wharf_no_pool` turns the caches off, so that valgrind sees each use after free. Under
+//! `wharf_loom` they are off too, and loom sees each leak and each piece given back twice.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 
-/// Takes memory of this layout.
+/// Takes memory of this layout; its content is anything.
 #[inline(always)]
 pub(crate) fn take(layout: Layout) -> NonNull<u8> {
-    #[cfg(not(any(wharf_loom, wharf_no_pool)))]
-    if let Some(class) = cache::Class::of(layout) {
-        return cache::take(class);
-    }
-    fresh(layout)
+    imp::take(layout)
 }
 
 /// Gives memory back.
 ///
 /// # Safety
-/// It was taken with this layout, and is given back once.
+/// It was taken with this layout, on whatever thread; it is given back once and not used after.
 #[inline(always)]
 pub(crate) unsafe fn give(memory: NonNull<u8>, layout: Layout) {
-    #[cfg(not(any(wharf_loom, wharf_no_pool)))]
-    if let Some(class) = cache::Class::of(layout) {
-        // SAFETY: by contract; the class follows from the layout.
-        return unsafe { cache::give(memory, class) };
-    }
-    #[cfg(wharf_loom)]
-    let Some((memory, layout)) = quarantine::exchange(memory, layout) else { return };
-    // SAFETY: by contract: it came from `fresh`.
-    unsafe { dealloc(memory.as_ptr(), layout) };
+    // SAFETY: by contract.
+    unsafe { imp::give(memory, layout) };
 }
 
-/// Keeps given memory for a while, so that a broken model uses it after it was given, and is told,
-/// without harm to the process.
-#[cfg(wharf_loom)]
-mod quarantine {
-    use std::alloc::Layout;
-    use std::cell::RefCell;
-    use std::collections::VecDeque;
-    use std::ptr::NonNull;
-
-    /// Pieces kept: more than one run of a model gives.
-    const KEPT: usize = 64;
-
-    std::thread_local! {
-        static PIECES: RefCell<VecDeque<(NonNull<u8>, Layout)>> = const { RefCell::new(VecDeque::new()) };
-    }
-
-    /// Takes a piece in; gives the one to be freed in its place.
-    pub(super) fn exchange(memory: NonNull<u8>, layout: Layout) -> Option<(NonNull<u8>, Layout)> {
-        PIECES.with_borrow_mut(|pieces| {
-            pieces.push_back((memory, layout));
-            if pieces.len() > KEPT { pieces.pop_front() } else { None }
-        })
-    }
-}
-
+/// Asks the allocator.
 fn fresh(layout: Layout) -> NonNull<u8> {
-    debug_assert!(layout.size() > 0);
-    // SAFETY: no block or reply cell is empty.
+    let layout = never_empty(layout);
+    // SAFETY: the layout is not empty.
     let memory = unsafe { alloc(layout) };
     NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
+/// # Safety
+/// The memory came from `fresh` with this layout, and is released once.
+unsafe fn release(memory: NonNull<u8>, layout: Layout) {
+    // SAFETY: by contract.
+    unsafe { dealloc(memory.as_ptr(), never_empty(layout)) };
+}
+
+/// The allocator takes no request for zero bytes.
+const fn never_empty(layout: Layout) -> Layout {
+    if layout.size() == 0 { Layout::new::<u8>() } else { layout }
+}
+
+#[cfg(all(wharf_no_pool, not(wharf_loom)))]
+mod imp {
+    pub(super) use super::{fresh as take, release as give};
+}
+
 #[cfg(not(any(wharf_loom, wharf_no_pool)))]
-mod cache {
-    use std::alloc::{Layout, dealloc};
-    use std::cell::{Cell, UnsafeCell};
+mod imp {
+    use std::alloc::Layout;
+    use std::cell::Cell;
     use std::ptr::{NonNull, null_mut};
 
-    /// Sizes are multiples of this, up to [`CLASSES`] times it.
-    const GRAIN: usize = 64;
-    const CLASSES: usize = 36;
+    use super::{fresh, release};
+
     const ALIGN: usize = 16;
-    /// Pieces that a list keeps.
-    const KEPT: u32 = 128;
+    /// Up to `SMALL`, the sizes of the classes are the multiples of `GRAIN`; above, each doubling
+    /// has `STEPS` classes, and there are `DOUBLINGS`.
+    const GRAIN: usize = 32;
+    const SMALL: usize = 512;
+    const STEPS: usize = 4;
+    const DOUBLINGS: usize = 3;
+    const SMALL_CLASSES: usize = SMALL / GRAIN;
+    const CLASSES: usize = SMALL_CLASSES + STEPS * DOUBLINGS;
+    const LARGEST: usize = SMALL << DOUBLINGS;
 
     /// A size class.
     #[derive(Clone, Copy)]
     pub(super) struct Class(usize);
 
     impl Class {
-        /// The class for this layout, if there is one. A constant where the layout is one.
+        /// The smallest class that holds this layout. A constant where the layout is one.
         #[inline(always)]
         pub(super) const fn of(layout: Layout) -> Option<Self> {
-            if layout.align() > ALIGN || layout.size() > CLASSES * GRAIN || layout.size() == 0 {
-                return None;
+            let size = layout.size();
+            if layout.align() > ALIGN || size > LARGEST {
+                None
+            } else if size <= SMALL {
+                Some(Self(size.saturating_sub(1) / GRAIN))
+            } else {
+                let last = size - 1;
+                let doubling = (last / SMALL).ilog2();
+                let step = (last >> doubling) / (SMALL / STEPS) - STEPS;
+                Some(Self(SMALL_CLASSES + doubling as usize * STEPS + step))
             }
-            Some(Self(layout.size().div_ceil(GRAIN) - 1))
         }
 
-        fn layout(self) -> Layout {
-            // SAFETY: a small multiple of the grain, and a power of two.
-            unsafe { Layout::from_size_align_unchecked((self.0 + 1) * GRAIN, ALIGN) }
+        pub(super) const fn size(self) -> usize {
+            match self.0.checked_sub(SMALL_CLASSES) {
+                None => (self.0 + 1) * GRAIN,
+                Some(above) => (SMALL + (above % STEPS + 1) * (SMALL / STEPS)) << (above / STEPS),
+            }
+        }
+
+        const fn layout(self) -> Layout {
+            // SAFETY: a power of two, and a size that is nowhere near the largest.
+            unsafe { Layout::from_size_align_unchecked(self.size(), ALIGN) }
+        }
+
+        /// Pieces that a cache keeps: 64 KiB of them, or 64 where that is more.
+        pub(super) const fn kept(self) -> usize {
+            let count = (64 << 10) / self.size();
+            if count < 64 { 64 } else { count }
         }
     }
 
-    #[derive(Clone, Copy)]
+    /// Free pieces of one class.
     struct List {
-        first: *mut Piece,
-        length: u32,
+        first: Cell<*mut Piece>,
+        /// How many more it keeps: 0 also before the thread's first gift, and when it is ending, so
+        /// that the usual gift has one thing to check.
+        room: Cell<usize>,
     }
 
+    /// What a free piece holds.
     struct Piece {
-        next: *mut Piece,
-    }
-
-    struct Lists([List; CLASSES]);
-
-    thread_local! {
-        // Without a destructor, so that access is a plain offset from the thread's register.
-        static LISTS: UnsafeCell<Lists> =
-            const { UnsafeCell::new(Lists([List { first: null_mut(), length: 0 }; CLASSES])) };
-        static STATE: Cell<State> = const { Cell::new(State::Unused) };
-        static AT_EXIT: AtExit = const { AtExit };
+        next: *mut Self,
     }
 
     #[derive(Clone, Copy, PartialEq, Eq)]
     enum State {
         /// Nothing was given on this thread yet.
         Unused,
-        /// The lists are freed when the thread ends.
+        /// The lists keep pieces, and are emptied when the thread ends.
         Open,
         /// The thread is ending: nothing is kept any more.
         Closed,
+    }
+
+    thread_local! {
+        // These have no destructor: access is a plain offset from the thread's register, and stays
+        // possible while the thread is ending.
+        static LISTS: [List; CLASSES] =
+            const { [const { List { first: Cell::new(null_mut()), room: Cell::new(0) } }; CLASSES] };
+        static STATE: Cell<State> = const { Cell::new(State::Unused) };
+        static AT_EXIT: AtExit = const { AtExit };
     }
 
     struct AtExit;
@@ -135,102 +147,190 @@ mod cache {
     impl Drop for AtExit {
         fn drop(&mut self) {
             STATE.set(State::Closed);
-            for class in 0..CLASSES {
-                shorten(Class(class), 0);
+            for class in (0..CLASSES).map(Class) {
+                class.with_list(|list| list.room.set(0));
+                while let Some(memory) = class.with_list(List::pop) {
+                    // SAFETY: a kept piece is free, and was allocated with its class's layout.
+                    unsafe { release(memory, class.layout()) };
+                }
             }
         }
     }
 
     #[inline(always)]
-    pub(super) fn take(class: Class) -> NonNull<u8> {
-        let piece = LISTS.with(|lists| {
-            // SAFETY: this thread's own lists, and no reference to them is held elsewhere.
-            let list = unsafe { &mut (*lists.get()).0[class.0] };
-            let piece = NonNull::new(list.first)?;
-            // SAFETY: a kept piece holds the link that `give` wrote.
-            list.first = unsafe { piece.as_ref() }.next;
-            list.length -= 1;
-            Some(piece.cast())
+    pub(super) fn take(layout: Layout) -> NonNull<u8> {
+        let Some(class) = Class::of(layout) else { return fresh(layout) };
+        let kept = class.with_list(|list| {
+            let memory = list.pop()?;
+            list.room.set(list.room.get() + 1);
+            Some(memory)
         });
-        piece.unwrap_or_else(|| fresh(class))
+        kept.unwrap_or_else(|| take_fresh(class))
     }
 
     #[cold]
     #[inline(never)]
-    fn fresh(class: Class) -> NonNull<u8> {
-        super::fresh(class.layout())
+    fn take_fresh(class: Class) -> NonNull<u8> {
+        fresh(class.layout())
     }
 
     /// # Safety
-    /// The memory is of this class, and nobody else's.
+    /// As for [`super::give`].
     #[inline(always)]
-    pub(super) unsafe fn give(memory: NonNull<u8>, class: Class) {
-        let piece = memory.cast::<Piece>();
-        let full = LISTS.with(|lists| {
-            // SAFETY: this thread's own lists, and no reference to them is held elsewhere.
-            let list = unsafe { &mut (*lists.get()).0[class.0] };
-            // SAFETY: the memory is free, aligned and large enough for a link.
-            unsafe { piece.write(Piece { next: list.first }) };
-            list.first = piece.as_ptr();
-            list.length += 1;
-            list.length > KEPT
+    pub(super) unsafe fn give(memory: NonNull<u8>, layout: Layout) {
+        let Some(class) = Class::of(layout) else {
+            // SAFETY: by contract; without a class it was taken from `fresh` as it is.
+            return unsafe { release(memory, layout) };
+        };
+        let has_room = class.with_list(|list| {
+            let room = list.room.get();
+            if room == 0 {
+                return false;
+            }
+            list.room.set(room - 1);
+            // SAFETY: by contract the memory is free, and any class holds a piece.
+            unsafe { list.push(memory) };
+            true
         });
-        if full || STATE.get() != State::Open {
-            settle(class);
+        if !has_room {
+            // SAFETY: by contract; the class follows from the layout.
+            unsafe { give_without_room(memory, class) };
         }
     }
 
+    /// # Safety
+    /// The memory is of this class, free, and given back once.
     #[cold]
     #[inline(never)]
-    fn settle(class: Class) {
+    unsafe fn give_without_room(memory: NonNull<u8>, class: Class) {
         match STATE.get() {
-            State::Unused => {
-                STATE.set(State::Open);
-                // Touching it registers its destructor.
-                AT_EXIT.with(|_| {});
-            }
-            State::Open => shorten(class, KEPT / 2),
-            State::Closed => shorten(class, 0),
+            State::Unused => open(),
+            State::Open => give_half_back(class),
+            State::Closed => {}
+        }
+        let keep = STATE.get() == State::Open;
+        if keep {
+            class.with_list(|list| {
+                list.room.set(list.room.get() - 1);
+                // SAFETY: by contract.
+                unsafe { list.push(memory) };
+            });
+        } else {
+            // SAFETY: by contract.
+            unsafe { release(memory, class.layout()) };
         }
     }
 
-    fn shorten(class: Class, to: u32) {
-        LISTS.with(|lists| {
-            // SAFETY: as in `take`.
-            let list = unsafe { &mut (*lists.get()).0[class.0] };
-            while list.length > to
-                && let Some(piece) = NonNull::new(list.first)
-            {
-                // SAFETY: as in `take`.
-                list.first = unsafe { piece.as_ref() }.next;
-                list.length -= 1;
-                // SAFETY: allocated with the class's layout.
-                unsafe { dealloc(piece.as_ptr().cast(), class.layout()) };
-            }
+    fn open() {
+        // Touching it registers its destructor.
+        if AT_EXIT.try_with(|_| {}).is_err() {
+            return STATE.set(State::Closed);
+        }
+        for class in (0..CLASSES).map(Class) {
+            class.with_list(|list| list.room.set(class.kept()));
+        }
+        STATE.set(State::Open);
+    }
+
+    fn give_half_back(class: Class) {
+        for _ in 0..class.kept() / 2 {
+            let Some(memory) = class.with_list(List::pop) else { return };
+            class.with_list(|list| list.room.set(list.room.get() + 1));
+            // SAFETY: a kept piece is free, and was allocated with its class's layout.
+            unsafe { release(memory, class.layout()) };
+        }
+    }
+
+    impl Class {
+        #[inline(always)]
+        fn with_list<R>(self, f: impl FnOnce(&List) -> R) -> R {
+            LISTS.with(|lists| f(&lists[self.0]))
+        }
+
+        #[cfg(test)]
+        pub(super) fn count(self) -> usize {
+            let piece = |piece: *mut Piece| NonNull::new(piece);
+            // SAFETY: the pieces of a list are free and hold their links.
+            let next = |at: &NonNull<Piece>| piece(unsafe { at.as_ref() }.next);
+            self.with_list(|list| std::iter::successors(piece(list.first.get()), next).count())
+        }
+    }
+
+    impl List {
+        #[inline(always)]
+        fn pop(&self) -> Option<NonNull<u8>> {
+            let piece = NonNull::new(self.first.get())?;
+            // SAFETY: a piece in the list is free memory that holds the link written by `push`.
+            self.first.set(unsafe { piece.as_ref() }.next);
+            Some(piece.cast())
+        }
+
+        /// # Safety
+        /// The memory is free, aligned for a piece and large enough for one.
+        #[inline(always)]
+        unsafe fn push(&self, memory: NonNull<u8>) {
+            let piece = memory.cast::<Piece>();
+            // SAFETY: by contract.
+            unsafe { piece.write(Piece { next: self.first.get() }) };
+            self.first.set(piece.as_ptr());
+        }
+    }
+}
+
+#[cfg(wharf_loom)]
+mod imp {
+    use std::alloc::Layout;
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+    use std::ptr::NonNull;
+
+    use loom::alloc::Track;
+
+    use super::{fresh, release};
+
+    /// Pieces given back stay readable for so many more: a model of a broken protocol is to fail
+    /// in loom's own check, not by a fault.
+    const HELD: usize = 256;
+
+    thread_local! {
+        // loom runs all threads of a model on one.
+        static GIVEN: RefCell<VecDeque<(NonNull<u8>, Layout)>> = const { RefCell::new(VecDeque::new()) };
+    }
+
+    /// The layout with loom's record of the piece in front, and where the piece then begins.
+    fn tracked(layout: Layout) -> (Layout, usize) {
+        Layout::new::<Track<()>>().extend(layout).expect("a record adds a few bytes")
+    }
+
+    pub(super) fn take(layout: Layout) -> NonNull<u8> {
+        let (whole, offset) = tracked(layout);
+        let start = fresh(whole);
+        // SAFETY: the record is the first part of the layout.
+        unsafe { start.cast::<Track<()>>().write(Track::new(())) };
+        // SAFETY: the piece is the second part.
+        unsafe { start.add(offset) }
+    }
+
+    /// # Safety
+    /// As for [`super::give`].
+    pub(super) unsafe fn give(memory: NonNull<u8>, layout: Layout) {
+        let (whole, offset) = tracked(layout);
+        // SAFETY: by contract it came from `take`, which added as much.
+        let start = unsafe { memory.sub(offset) };
+        let is_given = GIVEN.with_borrow(|given| given.iter().any(|(at, _)| *at == start));
+        assert!(!is_given, "memory was given back twice");
+        // SAFETY: `take` wrote the record, and it has not been dropped.
+        unsafe { start.cast::<Track<()>>().drop_in_place() };
+        let oldest = GIVEN.with_borrow_mut(|given| {
+            given.push_back((start, whole));
+            if given.len() > HELD { given.pop_front() } else { None }
         });
+        if let Some((start, whole)) = oldest {
+            // SAFETY: given back, and left the queue just now.
+            unsafe { release(start, whole) };
+        }
     }
 }
 
 #[cfg(all(test, not(wharf_loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_usable_whatever_its_size_and_thread() {
-        for size in [1, 64, 65, 500, 2304, 2305, 9000] {
-            let layout = Layout::from_size_align(size, 8).unwrap();
-            let memory: Vec<usize> = (0..300).map(|_| take(layout).as_ptr().expose_provenance()).collect();
-            std::thread::spawn(move || {
-                for at in memory {
-                    let at = NonNull::new(std::ptr::with_exposed_provenance_mut::<u8>(at)).unwrap();
-                    // SAFETY: taken above with this layout.
-                    unsafe { at.write_bytes(7, size) };
-                    // SAFETY: as above, and given once.
-                    unsafe { give(at, layout) };
-                }
-            })
-            .join()
-            .unwrap();
-        }
-    }
-}
+mod tests;

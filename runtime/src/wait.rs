@@ -46,7 +46,7 @@ impl Deadline {
     }
 
     /// Ready once the time has come.
-    pub(crate) fn poll(&mut self, node: &NodeShared, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, node: &NodeShared, cx: &Context<'_>) -> Poll<()> {
         Seat::with(|seat| {
             let own = seat
                 .filter(|seat| ptr::eq(seat.node(), node))
@@ -69,7 +69,7 @@ impl Deadline {
     }
 
     #[cold]
-    fn poll_foreign(&mut self, node: &NodeShared, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_foreign(&mut self, node: &NodeShared, cx: &Context<'_>) -> Poll<()> {
         // On a node that has stopped no alarm rings any more.
         if node.now() >= self.due || node.is_stopped() {
             return Poll::Ready(());

@@ -11,6 +11,7 @@ use crate::scheduler::Seat;
 
 use super::fate::Fate;
 use super::header::{ActorCell, Header, Ran};
+use super::pid::AnyPid;
 use super::relation;
 use super::state::Code;
 
@@ -54,7 +55,7 @@ unsafe fn report_crash<M>(front: &ActorCell<M>, reason: &ExitReason) {
     // SAFETY: by contract.
     let label = unsafe { front.run() }.extension.as_ref().and_then(|ext| ext.label.clone());
     let parent = (front.parent != Code::NONE).then(|| front.node().actor_id(front.parent));
-    let report = CrashReport::new(
+    let mut report = CrashReport::new(
         front.id(),
         label.as_deref(),
         (front.vtable.actor_name)(),
@@ -63,6 +64,11 @@ unsafe fn report_crash<M>(front: &ActorCell<M>, reason: &ExitReason) {
         parent,
         queued,
     );
+    // SAFETY: by contract.
+    if let Some(extension) = &unsafe { front.run() }.extension {
+        report.links = extension.relations.links().map(AnyPid::id).collect();
+        report.monitored_by = extension.relations.monitored_by().map(|(_, pid)| pid.id()).collect();
+    }
     front.node().report_crash(&report);
 }
 
@@ -101,7 +107,9 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
     }
     // SAFETY: by contract.
     let extension = unsafe { front.run() }.extension.take();
-    if let Some(extension) = extension {
+    if let Some(extension) = extension
+        && !extension.relations.is_empty()
+    {
         for (to, signal) in extension.relations.die(id, &reason) {
             to.deliver(signal);
         }

@@ -47,7 +47,9 @@ impl Runnable {
         let pid = self.pid();
         let cell = pid.header();
         // SAFETY: the token is ours.
-        match unsafe { (cell.vtable.run)(self.0, seat) } {
+        let ran = unsafe { (cell.vtable.run)(self.0, seat) };
+        let _ = seat.drop_orphans();
+        match ran {
             // SAFETY: this thread runs all explored cells, and it is here.
             Ran::Parked => Turn::Waits(unsafe { Waits::of(cell) }),
             Ran::Requeue => {

@@ -14,7 +14,7 @@ pub enum Fate {
     Down(ExitReason),
     /// The node is gone.
     NodeStopped,
-    /// Its holder is unwinding; the reason is not known yet.
+    /// Its holder's turn is under way: it goes on afterwards, or returns, or unwinds.
     Later,
 }
 
@@ -25,7 +25,7 @@ pub fn of_dropped_reply() -> Fate {
         Some(seat) => {
             if let Some(fate) = seat.fate() {
                 fate
-            } else if seat.has_current() && std::thread::panicking() {
+            } else if seat.current().is_some_and(|cell| !cell.tenancy.state().is_guest()) {
                 Fate::Later
             } else {
                 Fate::NoReply
@@ -34,7 +34,7 @@ pub fn of_dropped_reply() -> Fate {
     })
 }
 
-/// Keeps a reply open until the worker knows what its holder died of.
+/// Keeps a reply open until it is known what its holder's turn came to.
 pub fn adopt(orphan: Orphan) {
     Seat::with(|seat| match seat {
         Some(seat) => seat.adopt(orphan),

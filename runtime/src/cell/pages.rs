@@ -100,11 +100,14 @@ impl Arena {
         Self(Mutex::new(Inner { pages: Vec::new(), free: [const { Vec::new() }; CLASSES], in_use: 0, retired: false }))
     }
 
-    /// A free cell for whoever has no cache.
-    pub fn take(&self, class: Class) -> NonNull<Header> {
+    /// A free cell for whoever has no cache. True when it is the first in use of a retired arena:
+    /// then the caller takes what the cells hold together anew.
+    #[must_use]
+    pub fn take(&self, class: Class) -> (NonNull<Header>, bool) {
         let mut inner = self.0.lock();
+        let first = inner.retired && inner.in_use == 0;
         inner.in_use += 1;
-        inner.take(class)
+        (inner.take(class), first)
     }
 
     /// Takes a cell back from whoever has no cache. True when it was the last of a retired arena:

@@ -300,8 +300,8 @@ impl<M> From<&Pid<M>> for AnyPid {
     }
 }
 
-impl From<&AnyPid> for AnyPid {
-    fn from(pid: &AnyPid) -> Self {
+impl From<&Self> for AnyPid {
+    fn from(pid: &Self) -> Self {
         pid.clone()
     }
 }

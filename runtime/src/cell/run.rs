@@ -216,13 +216,14 @@ where
         Ok(Poll::Ready(outcome)) => {
             // SAFETY: by contract.
             let reason = unsafe { ended(front, outcome.into_reason()) };
+            seat.close_orphans(front.tenancy.code(), &reason);
             // SAFETY: by contract.
             unsafe { die::<M, F>(full, seat, reason) }
         }
         Err(payload) => {
             let reason = ExitReason::Panicked(panic_hook::caught(&*payload));
             drop_payload(payload);
-            seat.close_orphans(&reason);
+            seat.close_orphans(front.tenancy.code(), &reason);
             // SAFETY: by contract.
             unsafe { die::<M, F>(full, seat, reason) }
         }
@@ -418,6 +419,7 @@ pub(crate) unsafe fn clear<M>(cell: NonNull<Header>) {
 fn drop_payload(payload: Box<dyn Any + Send>) {
     // A payload whose own drop panics is let go: its actor is dead either way.
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        #[allow(clippy::mem_forget, reason = "dropping it panics")]
         std::mem::forget(again);
     }
 }

@@ -114,7 +114,6 @@ impl Tenancy {
     }
 
     /// A reference, if the slot is still this incarnation's.
-    #[must_use]
     pub fn try_retain_as(&self, code: Code) -> Entry {
         let mut refs = self.refs.load(Ordering::Relaxed);
         loop {

@@ -97,7 +97,7 @@ impl Chooser for Scripted<'_> {
     }
 }
 
-/// At random, from a seed: SplitMix64 (Steele, Lea and Flood 2014).
+/// At random, from a seed: `SplitMix64` (Steele, Lea and Flood 2014).
 pub(super) struct Random(pub(super) u64);
 
 impl Chooser for Random {
@@ -113,7 +113,7 @@ impl Chooser for Random {
     }
 }
 
-/// Scrambles a number: the finalizer of SplitMix64.
+/// Scrambles a number: the finalizer of `SplitMix64`.
 pub(super) const fn mix(number: u64) -> u64 {
     let number = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let number = (number ^ number >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);

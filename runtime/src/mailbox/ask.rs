@@ -138,11 +138,17 @@ impl<'a, M, T> Ask<'a, M, T> {
 }
 
 impl<M, T> Ask<'_, M, T> {
-    fn poll_deadline(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, AskError>> {
+    fn poll_deadline(mut self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<Result<T, AskError>> {
         let (pid, timeout) = (self.pid, self.timeout);
         let node = pid.cell().node();
         let deadline = self.as_mut().parts().2.get_or_insert_with(|| Deadline::after(node, timeout));
-        deadline.poll(node, cx).map(|()| Err(AskError::Timeout { to: pid.id(), after: timeout }))
+        deadline.poll(node, cx).map(|()| {
+            // The end of a node ends all deadlines.
+            if node.is_stopped() {
+                return Err(AskError::NodeStopped);
+            }
+            Err(AskError::Timeout { to: pid.id(), after: timeout })
+        })
     }
 }
 

@@ -240,10 +240,8 @@ unsafe fn begin<M>(front: &ActorCell<M>) {
         run.stopped = true;
         front.lane.attend();
     }
-    let foreign = run.extension.as_mut().and_then(|ext| ext.foreign.take());
-    if let Some(waker) = foreign {
-        waker.wake();
-    }
+    // Whoever polls a guest is woken through its cell; waking here would poll it again for nothing.
+    drop(run.extension.as_mut().and_then(|ext| ext.foreign.take()));
     if front.lane.has_signals() {
         // SAFETY: by contract. A guest outlives its kill: it learns of it as of a stop.
         if let Verdict::Die(_) = unsafe { receive_signals(front.header()) } {

@@ -118,8 +118,10 @@ impl<M> Mailbox<M> {
     /// Nothing is lost; skipped messages stay in order.
     pub fn receive_from(&mut self, sender: impl Into<ActorId>) -> ReceiveFrom<'_, M> {
         let sender = sender.into();
+        // Messages from other nodes come from nobody here, and no message bears this code.
+        let stranger = sender.node() != self.pid.cell().node().id;
         let code = Code::new(sender.slot(), sender.generation());
-        ReceiveFrom::new(self, code.bits())
+        ReceiveFrom::new(self, if stranger { u64::MAX } else { code.bits() })
     }
 
     /// Receives the next message that comes within `after`.
@@ -191,7 +193,7 @@ impl<M> Mailbox<M> {
         self.monitor_with(subject.into(), true)
     }
 
-    fn monitor_with(&mut self, subject: AnyPid, priority: bool) -> MonitorRef {
+    fn monitor_with(&self, subject: AnyPid, priority: bool) -> MonitorRef {
         let me = self.pid.any();
         let set = self.with_run(|run| run.extension().relations.monitor(&me, &subject, priority));
         match set {
@@ -220,6 +222,17 @@ impl<M> Mailbox<M> {
             to.deliver(signal.clone());
         }
         forgotten || sent.is_some()
+    }
+
+    /// The monitors that this actor has set and whose `Down` it has not seen, with their subjects.
+    #[must_use]
+    pub fn monitors(&self) -> Vec<(MonitorRef, ActorId)> {
+        self.with_run(|run| {
+            let relations = run.extension.as_ref().map(|ext| &ext.relations);
+            relations.map(|r| r.monitors().map(|(monitor, subject)| (monitor, subject.id())).collect())
+        })
+        .flatten()
+        .unwrap_or_default()
     }
 
     /// Whether exit signals become notices instead of ending this actor; gives what held before.

@@ -83,7 +83,13 @@ unsafe fn receive<M>(front: &ActorCell<M>) {
     // SAFETY: by contract.
     if let Verdict::Die(reason) = unsafe { receive_signals(front.header()) } {
         // SAFETY: by contract.
-        unsafe { front.run() }.extension().dying = Some(reason);
+        let run = unsafe { front.run() };
+        if front.tenancy.state().is_guest() {
+            // A guest outlives its kill: it learns of it as of a stop.
+            run.stopped = true;
+        } else {
+            run.extension().dying = Some(reason);
+        }
     }
 }
 
@@ -124,6 +130,7 @@ unsafe fn search<M>(front: &ActorCell<M>, seat: &Seat, wanted: &mut Wanted<'_, M
             };
             if let Some(saved) = saved {
                 run.sender = saved.sender;
+                seat.counters.count_handled();
                 return Found::Message(saved.message);
             }
         }
@@ -150,12 +157,13 @@ unsafe fn search<M>(front: &ActorCell<M>, seat: &Seat, wanted: &mut Wanted<'_, M
         // SAFETY: by contract.
         let Some(next) = (unsafe { front.queue.front() }) else {
             // SAFETY: by contract; `run` is not used any more.
-            match unsafe { from_waiting(front, seat) } {
+            match unsafe { from_waiting(front) } {
                 Waiting::Settled => continue,
                 Waiting::Nobody => return Found::Nothing,
                 Waiting::Taken(message, sender) => {
-                    let Some(message) = keep_or_skip(run, front, wanted, message, sender) else { continue };
-                    return message;
+                    let found = keep_or_skip(run, front, seat, wanted, message, sender);
+                    let Some(found) = found else { continue };
+                    return found;
                 }
             }
         };
@@ -197,7 +205,7 @@ enum Waiting<M> {
 ///
 /// # Safety
 /// As for [`find`].
-unsafe fn from_waiting<M>(front: &ActorCell<M>, seat: &Seat) -> Waiting<M> {
+unsafe fn from_waiting<M>(front: &ActorCell<M>) -> Waiting<M> {
     // SAFETY: by contract.
     if !unsafe { front.queue.owes_waiters() } {
         return Waiting::Nobody;
@@ -207,7 +215,6 @@ unsafe fn from_waiting<M>(front: &ActorCell<M>, seat: &Seat) -> Waiting<M> {
         if let Some(waker) = taken.waker {
             waker.wake();
         }
-        seat.counters.count_handled();
         return Waiting::Taken(taken.message, taken.sender);
     }
     if front.lane.has_signals() {
@@ -224,6 +231,7 @@ unsafe fn from_waiting<M>(front: &ActorCell<M>, seat: &Seat) -> Waiting<M> {
 fn keep_or_skip<M>(
     run: &mut crate::cell::header::Run<M>,
     front: &ActorCell<M>,
+    seat: &Seat,
     wanted: &mut Wanted<'_, M>,
     message: M,
     sender: u64,
@@ -238,6 +246,7 @@ fn keep_or_skip<M>(
         return (save.len() > limit.max(1)).then_some(Found::SaveQueueFull(limit));
     }
     run.sender = sender;
+    seat.counters.count_handled();
     Some(Found::Message(message))
 }
 

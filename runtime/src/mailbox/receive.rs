@@ -481,6 +481,7 @@ impl<M> Future for ReceiveTimeout<'_, M> {
         let node = me.receive.mailbox.pid().cell().node();
         let after = me.after;
         let deadline = me.deadline.get_or_insert_with(|| Deadline::after(node, after));
-        deadline.poll(node, cx).map(|()| Err(Elapsed::new(after)))
+        // The end of a node ends all deadlines, and is a stop.
+        deadline.poll(node, cx).map(|()| if node.is_stopped() { Ok(None) } else { Err(Elapsed::new(after)) })
     }
 }

@@ -101,6 +101,8 @@ impl<M> Pid<M> {
                 return Poll::Pending;
             }
             Poll::Ready(match send.as_mut().take_back() {
+                // The end of a node ends all deadlines.
+                Some(message) if node.is_stopped() => Err(self.closed(message)),
                 Some(message) => {
                     Err(SendError::Timeout { to: self.id(), message: Undelivered::new(message) })
                 }

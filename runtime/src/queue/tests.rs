@@ -1,5 +1,7 @@
 //! The queue alone, on one thread, against a model that is a `VecDeque` and a list of who waits.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ptr::NonNull;
@@ -310,13 +312,16 @@ impl Model {
     }
 }
 
+/// A node that was enqueued, and the waker it has.
+type Place<M> = (NonNull<Node<M>>, Arc<Bell>);
+
 /// The queue beside its model.
 struct Pair<M> {
     queue: Queue<M>,
     model: Model,
     ledger: Ledger,
     /// One for each of the model's waiters; `None` once it has left.
-    nodes: Vec<Option<(NonNull<Node<M>>, Arc<Bell>)>>,
+    nodes: Vec<Option<Place<M>>>,
     /// Credits taken with `try_reserve`, or picked up from a grant.
     permits: u32,
 }

@@ -153,6 +153,7 @@ impl Step {
     /// A place, without a credit.
     pub const PLACE: Self = Self(0);
     /// A place paid for with a credit.
+    #[allow(clippy::cast_possible_truncation, reason = "a small constant")]
     pub const PLACE_FOR_CREDIT: Self = Self(CREDIT_ONE as u32);
 
     /// Whether this step takes a credit.
@@ -327,7 +328,7 @@ impl Word {
             if now.has_waiters() && (owed != 0 || hand_over) && !mutated("word: park ignores WAITERS") {
                 return Parked::No;
             }
-            match self.change(now, now.0 + u64::from(owed) * CREDIT_ONE | IDLE) {
+            match self.change(now, (now.0 + u64::from(owed) * CREDIT_ONE) | IDLE) {
                 Ok(()) => return Parked::Yes,
                 Err(seen) => now = seen,
             }
@@ -370,7 +371,7 @@ impl Word {
             let wanted = (now.is_woken() && !mutated("word: release loses WOKEN"))
                 || (now.has_waiters() && (owed != 0 || hand_over));
             let next = now.0.wrapping_add(POSITION_ONE);
-            let to = if wanted { next } else { next + u64::from(owed) * CREDIT_ONE | IDLE };
+            let to = if wanted { next } else { (next + u64::from(owed) * CREDIT_ONE) | IDLE };
             match self.change(now, to) {
                 Ok(()) if wanted => return Parked::No,
                 Ok(()) => return Parked::Yes,
@@ -453,7 +454,7 @@ mod tests {
 
     #[test]
     fn a_position_wraps_and_still_compares() {
-        let last = Position(u64::MAX & !(POSITION_ONE - 1));
+        let last = Position(!(POSITION_ONE - 1));
         let next = last.plus(1);
         assert_eq!(next, Position::START);
         assert!(next.has_reached(last));

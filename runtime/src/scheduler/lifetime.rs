@@ -44,7 +44,14 @@ impl NodeShared {
             Some(seat) if seat.is_of(node) && seat.worker().is_some() => {
                 seat.cache.borrow_mut().take(&shared.arena, class)
             }
-            _ => shared.arena.take(class),
+            _ => {
+                let (cell, first) = shared.arena.take(class);
+                if first {
+                    // SAFETY: the caller keeps the node alive; given up in `give_cell`.
+                    unsafe { Arc::increment_strong_count(node.as_ptr()) };
+                }
+                cell
+            }
         })
     }
 

@@ -11,6 +11,7 @@ use crate::cell::fate::Fate;
 use crate::cell::header::{Header, Wait};
 use crate::cell::pages::Cache;
 use crate::cell::reply::{Orphan, Unanswered};
+use crate::cell::state::Code;
 use crate::exit::ExitReason;
 use crate::node::NodeShared;
 use crate::primitive::{AtomicU64, Ordering};
@@ -39,7 +40,8 @@ pub struct Seat {
     over: Cell<bool>,
     slice: Cell<u32>,
     fate: RefCell<Option<Fate>>,
-    orphans: RefCell<Vec<Orphan>>,
+    /// With the code of who dropped each, and in which turn.
+    orphans: RefCell<Vec<(u64, u64, Orphan)>>,
     pub(crate) cache: RefCell<Cache>,
     pub(crate) timers: RefCell<Timers>,
     pub(crate) counters: Counters,
@@ -154,11 +156,6 @@ impl Seat {
         ptr::eq(self.current.get(), cell)
     }
 
-    /// Whether any actor is being polled here.
-    pub fn has_current(&self) -> bool {
-        !self.current.get().is_null()
-    }
-
     /// The actor being polled.
     pub fn current(&self) -> Option<&Header> {
         // SAFETY: set for the length of a poll, in which the token's reference keeps it alive.
@@ -248,17 +245,32 @@ impl Seat {
         *self.fate.borrow_mut() = fate;
     }
 
-    /// Keeps a reply whose holder is unwinding.
+    /// Keeps a reply that was dropped in a turn under way.
     pub fn adopt(&self, orphan: Orphan) {
-        self.orphans.borrow_mut().push(orphan);
+        let [.., turn] = self.counters.read();
+        self.orphans.borrow_mut().push((self.code(), turn, orphan));
     }
 
-    /// Tells the askers of adopted replies what their holder died of.
-    pub fn close_orphans(&self, reason: &ExitReason) {
+    /// Tells the askers of the replies adopted in this turn what their holder died of. Holders of
+    /// others went on after they had dropped them.
+    pub fn close_orphans(&self, holder: Code, reason: &ExitReason) {
+        let [.., now] = self.counters.read();
+        // The borrow ends before any asker is told.
         let orphans = std::mem::take(&mut *self.orphans.borrow_mut());
-        for orphan in orphans {
-            orphan.close(Unanswered::Down(reason.clone()));
+        for (code, turn, orphan) in orphans {
+            let died = (code, turn) == (holder.bits(), now);
+            orphan.close(if died { Unanswered::Down(reason.clone()) } else { Unanswered::NoReply });
         }
+    }
+
+    /// Tells the askers of adopted replies that there is no answer: their holders went on. False
+    /// when there were none.
+    pub fn drop_orphans(&self) -> bool {
+        // The borrow ends before any asker is told.
+        let orphans = std::mem::take(&mut *self.orphans.borrow_mut());
+        let any = !orphans.is_empty();
+        drop(orphans);
+        any
     }
 }
 

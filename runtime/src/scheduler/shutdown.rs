@@ -64,12 +64,47 @@ impl ShutdownReport {
 /// 3. after `grace`, those that are left are named and killed;
 /// 4. those that are left after another second are named as stuck;
 /// 5. the workers end.
+///
+/// It is a task of its own, so that it goes on though nobody waits for it any more.
 pub async fn stop(node: &Arc<NodeShared>, grace: Duration) -> ShutdownReport {
-    let mut report = ShutdownReport::default();
-    if !node.begin_stopping() {
-        until_stopped(node).await;
-        return report;
+    if node.begin_stopping() {
+        let stages = Stages(Arc::clone(node));
+        match node.scheduler.tokio() {
+            Some(tokio) => drop(tokio.spawn(stages.run(grace))),
+            None => stages.run(grace).await,
+        }
     }
+    poll_fn(|cx| {
+        node.watch_stop(cx.waker());
+        crate::wait::note_wait(Wait::Join);
+        match node.stop_report() {
+            Some(report) => Poll::Ready(report),
+            // Who drives it has ended it, without stages.
+            None if node.scheduler.tokio().is_none() && node.is_stopped() => Poll::Ready(ShutdownReport::default()),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// The stages of a stop. They are over when this is dropped, whatever came between.
+struct Stages(Arc<NodeShared>);
+
+impl Stages {
+    async fn run(self, grace: Duration) {
+        let report = in_stages(&self.0, grace).await;
+        self.0.set_stop_report(report);
+    }
+}
+
+impl Drop for Stages {
+    fn drop(&mut self) {
+        self.0.set_stop_report(ShutdownReport::default());
+    }
+}
+
+async fn in_stages(node: &NodeShared, grace: Duration) -> ShutdownReport {
+    let mut report = ShutdownReport::default();
     tracing::info!(target: "wharf::node", node = %node.name, actors = node.live(), "stopping");
     for pid in live_actors(node) {
         pid.stop();
@@ -129,13 +164,16 @@ async fn until_empty(node: &NodeShared, within: Duration) -> bool {
 async fn until_stopped(node: &NodeShared) {
     poll_fn(|cx| {
         node.watch_stop(cx.waker());
-        if node.scheduler.has_workers() { Poll::Pending } else { Poll::Ready(()) }
+        let over = !node.scheduler.has_workers() && (node.is_stopped() || node.scheduler.tokio().is_none());
+        if over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
 }
 
 /// A worker's task is gone: it was told to end, or its tokio was dropped.
 pub(super) fn worker_gone(node: &Arc<NodeShared>, worker: &Worker, told: bool) {
+    // Before it counts itself out: the last one must see an exact count of cells.
+    worker.seat.cache.borrow_mut().flush(&node.arena);
     let last = node.scheduler.count_out();
     if last {
         if !told {
@@ -143,11 +181,12 @@ pub(super) fn worker_gone(node: &Arc<NodeShared>, worker: &Worker, told: bool) {
         }
         node.set_stopped();
         collapse(node, &worker.seat);
-    }
-    worker.seat.cache.borrow_mut().flush(&node.arena);
-    if last {
+        worker.seat.cache.borrow_mut().flush(&node.arena);
         node.scheduler.drop_alarms();
         node.wake_stop_watchers();
+        if !told {
+            node.set_stop_report(ShutdownReport::default());
+        }
         NodeShared::retire(node);
     }
 }

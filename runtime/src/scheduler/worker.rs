@@ -206,7 +206,8 @@ impl Worker {
         if searching {
             self.node().scheduler.end_search();
         }
-        if ended == Slice::Over {
+        // Those told now may lie in the slot that only this worker sees.
+        if self.seat.drop_orphans() || ended == Slice::Over {
             self.flush();
         }
         ended

@@ -10,7 +10,7 @@ use crate::common::{Gated, everywhere, gone, in_virtual_time, poll_once};
 
 enum Request {
     Double(u32, Reply<u32>),
-    Forget(Reply<u32>),
+    Forget(#[allow(dead_code, reason = "dropped")] Reply<u32>),
     Keep(Reply<u32>),
     End(ExitReason),
 }
@@ -59,21 +59,53 @@ fn a_reply_dropped_by_a_handler_says_so() {
 #[test]
 fn a_reply_held_by_an_actor_that_ends_tells_the_reason() {
     everywhere(async |node| {
-        for reason in [ExitReason::Normal, ExitReason::custom("spent")] {
+        for (reason, told) in [
+            (ExitReason::Kill, ExitReason::Killed),
+            (ExitReason::Shutdown, ExitReason::Shutdown),
+            (ExitReason::custom("sent"), ExitReason::custom("sent")),
+        ] {
+            let pid = node.spawn_fn(serve);
+            let mut ask = pin!(pid.ask(Request::Keep));
+            assert!(poll_once(ask.as_mut()).is_pending());
+            pid.exit(reason);
+            assert_eq!(ask.await, Err(AskError::Down(told)));
+        }
+        for reason in [ExitReason::Normal, ExitReason::custom("returned")] {
             let pid = node.spawn_fn(serve);
             let mut ask = pin!(pid.ask(Request::Keep));
             assert!(poll_once(ask.as_mut()).is_pending());
             pid.send(Request::End(reason.clone())).await.unwrap();
             assert_eq!(ask.await, Err(AskError::Down(reason)));
         }
-        for (reason, told) in
-            [(ExitReason::Kill, ExitReason::Killed), (ExitReason::Shutdown, ExitReason::Shutdown)]
-        {
+    });
+}
+
+#[test]
+fn a_reply_dropped_in_an_earlier_turn_than_its_holder_ends_in_says_so() {
+    everywhere(async |node| {
+        let pid = node.spawn_fn(async |mut mailbox: Mailbox<Reply<u8>>| {
+            drop(mailbox.receive().await);
+            wharf_runtime::yield_now().await;
+            ExitReason::custom("later")
+        });
+        assert_eq!(pid.ask(|reply| reply).await, Err(AskError::NoReply));
+    });
+}
+
+#[test]
+fn an_actor_is_told_of_a_dropped_reply_though_nothing_else_happens() {
+    everywhere(async |node| {
+        for _ in 0..20 {
             let pid = node.spawn_fn(serve);
-            let mut ask = pin!(pid.ask(Request::Keep));
-            assert!(poll_once(ask.as_mut()).is_pending());
-            pid.exit(reason);
-            assert_eq!(ask.await, Err(AskError::Down(told)));
+            let (tell, told) = oneshot::channel();
+            node.spawn_fn(async move |_: Mailbox<()>| {
+                let mut outcomes = Vec::new();
+                for _ in 0..5 {
+                    outcomes.push(pid.ask(Request::Forget).timeout(Duration::MAX).await);
+                }
+                tell.send(outcomes).unwrap();
+            });
+            assert_eq!(told.await.unwrap(), vec![Err(AskError::NoReply); 5]);
         }
     });
 }

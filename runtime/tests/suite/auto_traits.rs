@@ -31,9 +31,6 @@ trait Else {
     fn is_sync(&self) -> bool {
         false
     }
-    fn is_unpin(&self) -> bool {
-        false
-    }
 }
 
 impl<T> Else for &Has<T> {}
@@ -46,12 +43,6 @@ impl<T: Send> Has<T> {
 
 impl<T: Sync> Has<T> {
     fn is_sync(&self) -> bool {
-        true
-    }
-}
-
-impl<T: Unpin> Has<T> {
-    fn is_unpin(&self) -> bool {
         true
     }
 }
@@ -104,7 +95,7 @@ fn the_futures_of_sending_may_change_threads() {
 #[test]
 fn nothing_that_carries_a_message_of_one_thread_may_leave_it() {
     type Local = std::rc::Rc<u8>;
-    assert!(has!(Pid<Message>).is_send(), "the question can be answered by yes");
+    assert!(has!(Pid<Message>).is_send() && has!(Pid<Message>).is_sync(), "yes is an answer, too");
     assert!(!has!(Pid<Local>).is_send());
     assert!(!has!(Pid<Local>).is_sync());
     assert!(!has!(Reply<Local>).is_send());

@@ -1,5 +1,7 @@
 //! The runtime as a program sees it: what the contract promises, on both kinds of tokio runtime.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod asks;
 mod auto_traits;
 mod common;

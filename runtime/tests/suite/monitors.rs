@@ -184,9 +184,11 @@ fn an_actor_can_wait_for_the_end_of_another() {
 #[test]
 fn a_guest_that_goes_sends_its_downs_too() {
     everywhere(async |node| {
-        let subject = node.guest::<()>();
+        let mut subject = node.guest::<()>();
         let mut me = node.guest::<()>();
         me.monitor(subject.pid());
+        // It takes the monitor in, as any actor does between two messages.
+        assert_eq!(subject.try_receive(), None);
         drop(subject);
         let Some(Event::Down(down)) = me.next().await else { panic!("no down") };
         assert!(down.reason.is_normal());

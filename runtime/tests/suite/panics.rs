@@ -1,7 +1,9 @@
 //! Panics: isolated, reported, and no excuse for anyone's silence.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use tokio::sync::oneshot;
 use wharf_runtime::{AskError, CrashReport, Event, ExitReason, Hooks, Mailbox, Node, Reply, Spawn, panic_hook};
 
 use crate::common::{echo, everywhere, multi, poll_once};
@@ -73,7 +75,7 @@ fn crashes_are_reported_once_and_orderly_ends_are_not() {
             pid.send(reason).await.unwrap();
             pid.stopped().await;
         }
-        let (open, wait) = tokio::sync::oneshot::channel::<()>();
+        let (open, wait) = oneshot::channel::<()>();
         let pid = Spawn::on(&node).label("busy").spawn_fn(async move |_: Mailbox<u8>| -> ExitReason {
             let _ = wait.await;
             panic!("ouch");
@@ -173,7 +175,12 @@ fn a_request_lost_in_a_panic_that_its_actor_caught_ends_without_an_answer() {
                 assert!(caught.is_err());
             }
         });
-        let asked = pid.ask(|reply| reply).timeout(std::time::Duration::MAX).await;
+        let asked = pid.ask(|reply| reply).timeout(Duration::MAX).await;
         assert_eq!(asked, Err(AskError::NoReply));
+        let (tell, told) = oneshot::channel();
+        node.spawn_fn(async move |_: Mailbox<()>| {
+            tell.send(pid.ask(|reply| reply).timeout(Duration::MAX).await).unwrap();
+        });
+        assert_eq!(told.await.unwrap(), Err(AskError::NoReply));
     });
 }

@@ -275,7 +275,11 @@ fn a_receive_through_a_foreign_waker_wakes_that_waker() {
 #[test]
 fn a_stop_and_an_exit_reach_a_receive_through_a_foreign_waker() {
     everywhere(async |node| {
-        let waiting = || node.spawn_fn(async |mut m: Mailbox<()>| drop(Foreign::new(m.receive()).await));
+        let waiting = || {
+            node.spawn_fn(async |mut mailbox: Mailbox<()>| {
+                Foreign::new(mailbox.receive()).await;
+            })
+        };
         for end in [Pid::stop, Pid::kill] {
             let pid = waiting();
             let mut watcher = node.guest::<()>();

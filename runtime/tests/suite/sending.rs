@@ -212,9 +212,11 @@ fn take_back_tells_whether_the_message_has_gone() {
         assert_eq!(waiting.as_mut().take_back(), None, "once only");
         let mut handed = pin!(pid.send(3));
         assert!(poll_once(handed.as_mut()).is_pending());
-        assert_eq!(gated.finish().await, [1, 3]);
+        let opened = gated.open();
+        pid.send(4).await.unwrap();
+        assert_eq!(opened.finish().await, [1, 3, 4]);
         assert_eq!(handed.take_back(), None, "it was delivered");
-        let mut done = pin!(pid.send(4));
+        let mut done = pin!(pid.send(5));
         assert!(matches!(poll_once(done.as_mut()), Poll::Ready(Err(_))));
         assert_eq!(done.take_back(), None);
     });

@@ -18,8 +18,8 @@ use crate::common::{Random, Tally, Token, eventually, multi, single};
 
 /// Tells a rover to do something.
 enum Order {
-    Act(Token),
-    Wait(Token),
+    Act(#[allow(dead_code, reason = "counts its drop")] Token),
+    Wait(#[allow(dead_code, reason = "counts its drop")] Token),
 }
 
 /// Asks an oracle.
@@ -231,6 +231,13 @@ fn pick<M>(known: &Mutex<Vec<Pid<M>>>, random: &mut Random) -> Option<Pid<M>> {
     (!known.is_empty()).then(|| known[random.below(known.len())].clone())
 }
 
+/// Forgets the dead, and counts the rest.
+fn living<M>(known: &Mutex<Vec<Pid<M>>>) -> usize {
+    let mut known = known.lock().unwrap();
+    known.retain(Pid::is_alive);
+    known.len()
+}
+
 fn coin(random: &mut Random) -> bool {
     random.below(2) == 0
 }
@@ -241,11 +248,11 @@ async fn drive(world: &World, random: &mut Random) {
         if world.figures.left.load(Ordering::SeqCst) == 0 {
             return;
         }
-        if world.node.stats().live < 30 {
-            for _ in 0..5 {
-                world.spawn_rover(random);
-                world.spawn_oracle(random);
-            }
+        if living(&world.rovers) < 20 {
+            world.spawn_rover(random);
+        }
+        if living(&world.oracles) < 8 {
+            world.spawn_oracle(random);
         }
         if let Some(rover) = pick(&world.rovers, random)
             && rover.try_send(Order::Act(world.tally.token())).is_ok()
