@@ -23,7 +23,8 @@ pub enum Seen {
 }
 
 impl Seen {
-    const fn number(self) -> u32 {
+    /// What it was.
+    pub const fn number(self) -> u32 {
         match self {
             Self::Message(number, _) | Self::Signal(number, _) => number,
         }

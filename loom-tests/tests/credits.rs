@@ -6,8 +6,8 @@ use wharf_loom_tests::sending::{Flag, Sender, Sending, Sent, finish};
 use wharf_loom_tests::{Model, Roles, Shared};
 use wharf_runtime::model::queue::{Capacity, Enqueued, Fate, Node, Withdrawn};
 
-const TWO_THREADS: Model = Model::of_threads(2).preemptions(Some(3));
-const THREE_THREADS: Model = Model::of_threads(3);
+const TWO_THREADS: Model = Model::of_threads(2).preemptions(Some(2));
+const THREE_THREADS: Model = Model::of_threads(3).preemptions(Some(1));
 
 /// An actor with room for one message.
 fn actor() -> Shared<Actor> {

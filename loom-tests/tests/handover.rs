@@ -6,8 +6,8 @@ use wharf_loom_tests::sending::{Sender, Sending, Sent, finish};
 use wharf_loom_tests::{Model, Roles, Shared};
 use wharf_runtime::model::queue::Capacity;
 
-const TWO_THREADS: Model = Model::of_threads(2).preemptions(Some(3));
-const THREE_THREADS: Model = Model::of_threads(3);
+const TWO_THREADS: Model = Model::of_threads(2).preemptions(Some(2));
+const THREE_THREADS: Model = Model::of_threads(3).preemptions(Some(1));
 
 fn actor() -> Shared<Actor> {
     Shared::new(Actor::new(Capacity::Zero, Parks::ForMessages))

@@ -1,5 +1,7 @@
 //! The explorer, on programs that know nothing of it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -149,7 +151,8 @@ fn two_actors_that_ask_each_other_are_a_deadlock_before_their_timeouts_end_it() 
     let Some(Outcome::Deadlock { stuck }) = report.failure().map(|run| run.outcome()) else {
         panic!("{report}")
     };
-    let mut names: Vec<_> = stuck.iter().map(|s| (s.actor.as_str(), s.wait, s.on.as_deref().unwrap())).collect();
+    let mut names: Vec<_> =
+        stuck.iter().map(|s| (s.actor.as_str(), s.wait, s.on.as_deref().unwrap())).collect();
     names.sort_unstable_by_key(|(actor, ..)| *actor);
     assert_eq!(names, [("ping#0", Wait::Reply, "pong#1"), ("pong#1", Wait::Reply, "ping#0")]);
     assert!(stuck.iter().all(|stuck| stuck.spawned_at.contains("tests/explore.rs")));
@@ -169,27 +172,29 @@ fn timeouts_that_may_break_circles_fire_at_five_seconds_of_virtual_time() {
 
 #[test]
 fn an_ask_that_nobody_answers_times_out_and_an_hour_of_sleep_takes_no_time() {
-    Explorer::new().panics_fail().exhaustive(1_000, |node: &Node| {
-        let holder = node.spawn_fn(async |mut mailbox: Mailbox<Reply<()>>| {
-            let held = mailbox.receive().await;
-            sleep(Duration::from_secs(3600)).await;
-            drop(held);
-        });
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&seen);
-        node.spawn_fn(async move |mailbox: Mailbox<()>| {
-            let answer = holder.ask(|reply| reply).await;
-            assert!(matches!(answer, Err(AskError::Timeout { .. })), "{answer:?}");
-            kept.lock().unwrap().push(mailbox.now().as_nanos() / 1_000_000);
-            assert!(holder.stopped().await.is_normal());
-            kept.lock().unwrap().push(mailbox.now().as_nanos() / 1_000_000);
-        });
-        move || {
-            assert_eq!(*seen.lock().unwrap(), [5_000, 3_600_000]);
-            Ok(())
-        }
-    })
-    .assert_proved();
+    Explorer::new()
+        .panics_fail()
+        .exhaustive(1_000, |node: &Node| {
+            let holder = node.spawn_fn(async |mut mailbox: Mailbox<Reply<()>>| {
+                let held = mailbox.receive().await;
+                sleep(Duration::from_secs(3600)).await;
+                drop(held);
+            });
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let kept = Arc::clone(&seen);
+            node.spawn_fn(async move |mailbox: Mailbox<()>| {
+                let answer = holder.ask(|reply| reply).await;
+                assert!(matches!(answer, Err(AskError::Timeout { .. })), "{answer:?}");
+                kept.lock().unwrap().push(mailbox.now().as_nanos() / 1_000_000);
+                assert!(holder.stopped().await.is_normal());
+                kept.lock().unwrap().push(mailbox.now().as_nanos() / 1_000_000);
+            });
+            move || {
+                assert_eq!(*seen.lock().unwrap(), [5_000, 3_600_000]);
+                Ok(())
+            }
+        })
+        .assert_proved();
 }
 
 #[test]
@@ -335,9 +340,10 @@ fn a_full_mailbox_makes_its_senders_wait_and_room_lets_them_go_on() {
 #[test]
 fn a_mailbox_that_nobody_empties_is_a_deadlock_of_its_sender() {
     let report = explore::exhaustive(10_000, |node: &Node| {
-        let full = Spawn::on(node).label("full").capacity(Capacity::Bounded(1)).spawn_fn(
-            async |_: Mailbox<u8>| sleep(Duration::MAX).await,
-        );
+        let full = Spawn::on(node)
+            .label("full")
+            .capacity(Capacity::Bounded(1))
+            .spawn_fn(async |_: Mailbox<u8>| sleep(Duration::MAX).await);
         node.spawn_fn(async move |_: Mailbox<()>| {
             for n in 0..2 {
                 full.send(n).await.unwrap();
@@ -349,6 +355,68 @@ fn a_mailbox_that_nobody_empties_is_a_deadlock_of_its_sender() {
         panic!("{report}")
     };
     assert_eq!((stuck[0].wait, stuck[0].on.as_deref()), (Wait::Permit, Some("full#0")));
+}
+
+#[test]
+fn room_that_is_given_up_goes_to_whoever_has_waited_for_it() {
+    let ways = all_ways(|node, seen| {
+        let receiver =
+            Spawn::on(node).capacity(Capacity::Bounded(1)).spawn_fn(|mailbox| collect(mailbox, seen));
+        let other = receiver.clone();
+        node.spawn_fn(async move |_: Mailbox<()>| {
+            let permit = receiver.reserve().await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+            drop(permit);
+            let _ = receiver.try_send('h');
+        });
+        node.spawn_fn(async move |_: Mailbox<()>| other.send('o').await.unwrap());
+    });
+    // The holder's message comes only where the other did not have to wait.
+    assert_eq!(text(&ways), ["o", "oh"]);
+}
+
+#[test]
+fn a_program_that_ticks_for_ever_ends_when_it_is_told_to() {
+    let program = |node: &Node| -> Check {
+        let ticks = Arc::new(AtomicU32::new(0));
+        let seen = Arc::clone(&ticks);
+        node.spawn_fn(async move |mut mailbox: Mailbox<()>| {
+            mailbox.send_every(Duration::from_secs(1), || ());
+            while mailbox.receive().await.is_some() {
+                seen.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Box::new(move || match ticks.load(Ordering::Relaxed) {
+            10 => Ok(()),
+            other => Err(format!("{other} ticks")),
+        })
+    };
+    let run = Explorer::new().until(Duration::from_secs(10)).seeded(0, program);
+    assert_eq!((run.outcome(), run.elapsed()), (&Outcome::Finished, Duration::from_secs(10)));
+    assert_eq!(Explorer::new().steps(500).seeded(0, program).outcome(), &Outcome::StepLimit);
+}
+
+#[test]
+fn a_guest_inside_an_actor_waits_for_what_its_future_waits_for() {
+    let (keep, _) = tokio::sync::broadcast::channel::<()>(1);
+    let guest = |foreign: bool| {
+        explore::seeded(0, |node: &Node| {
+            let mut channel = keep.subscribe();
+            node.spawn_fn(async move |mailbox: Mailbox<()>| {
+                let node = mailbox.node();
+                let inside = async {
+                    sleep(Duration::from_secs(1)).await;
+                    if foreign {
+                        let _ = channel.recv().await;
+                    }
+                };
+                node.run(inside).await;
+            });
+            || Ok(())
+        })
+    };
+    assert_eq!(guest(false).outcome(), &Outcome::Finished);
+    assert!(matches!(guest(true).outcome(), Outcome::Uncontrolled { .. }));
 }
 
 #[test]

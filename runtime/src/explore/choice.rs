@@ -80,7 +80,8 @@ mod tests {
         let (first, second) = (Key::root(0), Key::root(1));
         assert_eq!(&*second.child(3).child(0).name(Some("worker")), "worker#1.3.0");
         assert_eq!(first.child(2).hash, Key::root(0).child(2).hash);
-        let hashes = [first.hash, second.hash, first.child(0).hash, first.child(1).hash, second.child(0).hash];
+        let hashes =
+            [first.hash, second.hash, first.child(0).hash, first.child(1).hash, second.child(0).hash];
         for (at, hash) in hashes.iter().enumerate() {
             assert!(!hashes[..at].contains(hash), "{hashes:?}");
         }

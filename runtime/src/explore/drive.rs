@@ -263,3 +263,97 @@ impl Drive<'_> {
 fn at_start_of(millis: u64) -> Timestamp {
     Timestamp::from_nanos(millis.saturating_mul(1_000_000))
 }
+
+#[cfg(all(test, not(wharf_loom)))]
+mod tests {
+    use super::*;
+    use crate::cell::pid::Pid;
+    use crate::explore::schedule::Scripted;
+    use crate::mailbox::Mailbox;
+    use crate::wait::sleep;
+
+    fn run(program: impl Fn(&Node)) -> Outcome {
+        let schedule = Schedule::default();
+        let program = |node: &Node| {
+            program(node);
+            || Ok(())
+        };
+        run_once(&Explorer::new(), &mut Scripted(&schedule), program).0.outcome
+    }
+
+    #[test]
+    fn a_node_goes_with_its_run_or_with_the_last_pid_of_it() {
+        let kept = Mutex::new(None);
+        let node = Mutex::new(std::sync::Weak::new());
+        let outcome = run(|at| {
+            *node.lock() = Arc::downgrade(&at.clone().into_shared());
+            for _ in 0..3 {
+                at.spawn_fn(async |mut mailbox: Mailbox<u8>| {
+                    let child = mailbox.node().spawn_fn(async |_: Mailbox<()>| sleep(Duration::MAX).await);
+                    mailbox.monitor(&child);
+                    mailbox.receive().await;
+                });
+            }
+            let pid: Pid<u8> = at.spawn_fn(async |mut mailbox: Mailbox<u8>| {
+                if let Some(message) = mailbox.receive().await {
+                    drop(mailbox.send_after(Duration::from_secs(1), message));
+                    mailbox.node().run(sleep(Duration::from_secs(2))).await;
+                }
+            });
+            pid.try_send(1).unwrap();
+            *kept.lock() = Some(pid);
+        });
+        assert!(outcome.is_finished(), "{outcome}");
+        let pid = kept.lock().take().unwrap();
+        assert!(!pid.is_alive());
+        assert!(pid.try_send(2).is_err());
+        assert_eq!(node.lock().strong_count(), 1);
+        drop(pid);
+        assert_eq!(node.lock().strong_count(), 0);
+    }
+
+    #[test]
+    fn a_panic_while_the_program_is_set_up_goes_on_and_leaves_nothing() {
+        let token = Arc::new(());
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            run(|node| {
+                let token = Arc::clone(&token);
+                node.spawn_fn(async move |mut mailbox: Mailbox<u8>| {
+                    mailbox.receive().await;
+                    drop(token);
+                });
+                panic!("no");
+            })
+        }));
+        assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"no"));
+        assert_eq!(Arc::strong_count(&token), 1);
+    }
+
+    #[test]
+    fn what_an_actor_does_while_it_is_ended_with_its_run_comes_to_nothing() {
+        struct Last(Pid<u8>, Arc<Mutex<Vec<bool>>>);
+        impl Drop for Last {
+            fn drop(&mut self) {
+                self.1.lock().push(self.0.try_send(1).is_err());
+                self.0.kill();
+                self.0.node().spawn_fn(async |_: Mailbox<()>| ());
+            }
+        }
+        let refused = Arc::new(Mutex::new(Vec::new()));
+        let outcome = run(|node| {
+            let last = node.spawn_fn(async |mut mailbox: Mailbox<u8>| {
+                mailbox.receive().await;
+            });
+            for _ in 0..2 {
+                let last = Last(last.clone(), Arc::clone(&refused));
+                node.spawn_fn(async move |mut mailbox: Mailbox<u8>| {
+                    mailbox.receive().await;
+                    drop(last);
+                });
+            }
+        });
+        assert!(outcome.is_finished(), "{outcome}");
+        assert_eq!(*refused.lock(), [true, true]);
+        assert_eq!(Arc::strong_count(&refused), 1);
+    }
+}

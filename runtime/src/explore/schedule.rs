@@ -181,7 +181,8 @@ mod tests {
             let mut made = Vec::new();
             // Two choices; the second has more alternatives after the first one's 1.
             for at in 0..2 {
-                let count = if at == 0 { 2 } else { 2 + made.first().map_or(0, |first: &Point| first.chosen) };
+                let count =
+                    if at == 0 { 2 } else { 2 + made.first().map_or(0, |first: &Point| first.chosen) };
                 let chosen = chooser.choose(at, count, 0).unwrap();
                 made.push(Point { chosen, count, fingerprint: 0 });
             }

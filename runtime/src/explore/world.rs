@@ -322,7 +322,8 @@ impl World {
         let actor = &mut inner.actors[index];
         let gone = (actor.pid.take(), actor.room.take());
         actor.waits = Waits::UNBORN;
-        let from: Vec<u64> = inner.links.keys().filter(|(_, to)| *to == index).map(|(from, _)| *from).collect();
+        let from: Vec<u64> =
+            inner.links.keys().filter(|(_, to)| *to == index).map(|(from, _)| *from).collect();
         let mut items = Vec::new();
         for from in from {
             items.extend(inner.links.remove(&(from, index)).into_iter().flatten());

@@ -107,16 +107,15 @@ fn a_panic_while_state_or_a_dead_letter_is_dropped_stops_nobody_from_being_told(
     everywhere(async |node| {
         let pid = node.spawn_fn(async |mut mailbox: Mailbox<Option<Bomb>>| {
             let bomb = mailbox.receive().await;
-            let go = mailbox.receive().await;
-            std::mem::forget(go);
+            assert!(matches!(mailbox.receive().await, Some(None)));
             drop(mailbox);
             let _bomb = bomb;
             std::future::pending::<()>().await;
         });
         let mut watcher = node.guest::<()>();
         watcher.monitor(&pid);
-        for _ in 0..4 {
-            pid.send(Some(Bomb)).await.unwrap();
+        for message in [Some(Bomb), None, Some(Bomb), Some(Bomb)] {
+            pid.send(message).await.unwrap();
         }
         pid.exit(ExitReason::Shutdown);
         let Some(Event::Down(down)) = watcher.next().await else { panic!("no down") };
