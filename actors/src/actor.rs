@@ -151,10 +151,7 @@ pub(crate) fn run<A: Actor>(
 }
 
 /// Handles what is no message: a notice, an exit signal, a stop.
-async fn handle_rest<A: Actor>(
-    actor: &mut A,
-    cx: &mut Context<A::Msg>,
-) -> Result<(), ExitReason> {
+async fn handle_rest<A: Actor>(actor: &mut A, cx: &mut Context<A::Msg>) -> Result<(), ExitReason> {
     match cx.mailbox.take_notice() {
         Some(Notice::Down(down)) => unless_exiting!(actor.handle_down(down, cx)),
         Some(Notice::Exit(exit)) => unless_exiting!(actor.handle_exit(exit, cx)),

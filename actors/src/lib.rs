@@ -10,9 +10,10 @@ mod spawn;
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{
     ActorId, AnyPid, Ask, AskError, Builder, Capacity, CrashReport, DeadLetter, DeadLetterCause, Detail,
-    Down, Elapsed, Event, Exit, ExitReason, Failure, Hooks, Late, LookupError, Mailbox, MonitorRef, Node, NodeId,
-    NodeStats, Outcome, Overflow, PanicInfo, Permit, Pid, RegisterError, Reply, SaveQueueFull, SendError,
-    ShutdownReport, StartError, Timer, Timestamp, Undelivered, block_on, explore, sleep, yield_now,
+    Down, Elapsed, Event, Exit, ExitReason, Failure, Hooks, Late, LookupError, Mailbox, MonitorRef, Node,
+    NodeId, NodeStats, Outcome, Overflow, PanicInfo, Permit, Pid, RegisterError, Reply, SaveQueueFull,
+    SendError, ShutdownReport, StartError, Timer, Timestamp, Undelivered, block_on, explore, sleep,
+    yield_now,
 };
 
 pub use crate::actor::Actor;

@@ -50,7 +50,9 @@ where
 fn current() -> Node {
     match Node::current() {
         Some(node) => node,
-        None => panic!("`wharf::spawn` outside an actor or guest: use `node.spawn`, or run inside `wharf::block_on`"),
+        None => panic!(
+            "`wharf::spawn` outside an actor or guest: use `node.spawn`, or run inside `wharf::block_on`"
+        ),
     }
 }
 

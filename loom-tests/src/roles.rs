@@ -16,7 +16,11 @@ impl Roles {
     pub const BOTH: [Self; 2] = [Self::AsWritten, Self::Swapped];
 
     /// Does two jobs side by side.
-    pub fn side_by_side<A, B>(self, first: impl FnOnce() -> A + 'static, second: impl FnOnce() -> B + 'static) -> (A, B)
+    pub fn side_by_side<A, B>(
+        self,
+        first: impl FnOnce() -> A + 'static,
+        second: impl FnOnce() -> B + 'static,
+    ) -> (A, B)
     where
         A: 'static,
         B: 'static,

@@ -6,7 +6,10 @@ use wharf_loom_tests::sending::{Sender, Sending, Sent, finish};
 use wharf_loom_tests::{Model, Roles, Shared};
 use wharf_runtime::model::queue::Capacity;
 
+/// All interleavings of two threads are too many.
 const TWO_THREADS: Model = Model::of_threads(2).preemptions(Some(2));
+/// For models of few steps.
+const WIDER: Model = Model::of_threads(2).preemptions(Some(3));
 const THREE_THREADS: Model = Model::of_threads(3).preemptions(Some(1));
 
 fn actor() -> Shared<Actor> {
@@ -43,7 +46,7 @@ fn send_against_take(roles: Roles) {
 #[test]
 fn a_message_goes_from_a_sender_to_a_receiver() {
     for roles in Roles::BOTH {
-        TWO_THREADS
+        WIDER
             .min_iterations(999_999_999)
             .check("hand-over: send and take", move || send_against_take(roles));
     }
@@ -52,19 +55,19 @@ fn a_message_goes_from_a_sender_to_a_receiver() {
 #[test]
 #[should_panic(expected = "a sender waits for ever")]
 fn a_park_that_ignores_waiters_is_found() {
-    TWO_THREADS.breaks("word: park ignores WAITERS", || send_against_take(Roles::AsWritten));
+    WIDER.breaks("word: park ignores WAITERS", || send_against_take(Roles::AsWritten));
 }
 
 #[test]
 #[should_panic(expected = "a sender waits for ever")]
 fn a_sender_that_does_not_look_again_before_it_waits_is_found() {
-    TWO_THREADS.breaks("word: waiting does not look again", || send_against_take(Roles::AsWritten));
+    WIDER.breaks("word: waiting does not look again", || send_against_take(Roles::AsWritten));
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_sender_that_is_told_too_early_is_found() {
-    TWO_THREADS.breaks("handover: sent before the message moves", || send_against_take(Roles::AsWritten));
+    WIDER.breaks("handover: sent before the message moves", || send_against_take(Roles::AsWritten));
 }
 
 fn two_send_while_the_receiver_runs() {
@@ -115,7 +118,7 @@ fn cancel_against_take(roles: Roles) {
 #[test]
 fn a_send_that_gives_up_is_taken_or_returned() {
     for roles in Roles::BOTH {
-        TWO_THREADS
+        WIDER
             .min_iterations(999_999_999)
             .check("hand-over: cancel and take", move || cancel_against_take(roles));
     }
@@ -124,7 +127,7 @@ fn a_send_that_gives_up_is_taken_or_returned() {
 #[test]
 #[should_panic(expected = "the receiver turns for ever")]
 fn a_withdrawal_that_leaves_waiters_is_found() {
-    TWO_THREADS.breaks("credit: withdraw leaves WAITERS", || cancel_against_take(Roles::AsWritten));
+    WIDER.breaks("credit: withdraw leaves WAITERS", || cancel_against_take(Roles::AsWritten));
 }
 
 /// A sender's first message needs no receiver; it may lie behind another's that is half there. Its

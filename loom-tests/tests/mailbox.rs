@@ -89,19 +89,21 @@ fn one_pushes_while_the_receiver_runs() {
 
 #[test]
 fn a_receiver_sees_what_it_takes() {
-    TWO_THREADS.min_iterations(999_999_999).check("mailbox: push and take", one_pushes_while_the_receiver_runs);
+    WIDER
+        .min_iterations(999_999_999)
+        .check("mailbox: push and take", one_pushes_while_the_receiver_runs);
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_relaxed_mark_is_found() {
-    TWO_THREADS.breaks("block: mark is relaxed", one_pushes_while_the_receiver_runs);
+    WIDER.breaks("block: mark is relaxed", one_pushes_while_the_receiver_runs);
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_relaxed_first_block_is_found() {
-    TWO_THREADS.breaks("push: first is relaxed", one_pushes_while_the_receiver_runs);
+    WIDER.breaks("push: first is relaxed", one_pushes_while_the_receiver_runs);
 }
 
 /// A wake (of a signal) while the receiver parks for it, and a message that must not end the wait.
@@ -151,19 +153,21 @@ fn push_while_the_receiver_releases() {
 
 #[test]
 fn a_block_is_released_beside_a_push() {
-    TWO_THREADS.min_iterations(999_999_999).check("mailbox: release and push", push_while_the_receiver_releases);
+    WIDER
+        .min_iterations(999_999_999)
+        .check("mailbox: release and push", push_while_the_receiver_releases);
 }
 
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_release_that_stores_is_found() {
-    TWO_THREADS.breaks("word: release stores", push_while_the_receiver_releases);
+    WIDER.breaks("word: release stores", push_while_the_receiver_releases);
 }
 
 #[test]
 #[should_panic(expected = "a claimed message never comes")]
 fn a_release_that_keeps_the_tail_is_found() {
-    TWO_THREADS.breaks("pop: release keeps tail_block", push_while_the_receiver_releases);
+    WIDER.breaks("pop: release keeps tail_block", push_while_the_receiver_releases);
 }
 
 /// The receiver gives a block back each time it parks, and is run by its senders.
@@ -193,13 +197,15 @@ fn wake_while_the_receiver_releases() {
 
 #[test]
 fn a_block_is_released_beside_a_wake() {
-    TWO_THREADS.min_iterations(999_999_999).check("mailbox: release and wake", wake_while_the_receiver_releases);
+    WIDER
+        .min_iterations(999_999_999)
+        .check("mailbox: release and wake", wake_while_the_receiver_releases);
 }
 
 #[test]
 #[should_panic(expected = "something was lost")]
 fn a_release_that_loses_a_wake_is_found() {
-    TWO_THREADS.breaks("word: release loses WOKEN", wake_while_the_receiver_releases);
+    WIDER.breaks("word: release loses WOKEN", wake_while_the_receiver_releases);
 }
 
 /// Each message is drained or comes back to its sender.
@@ -222,7 +228,7 @@ fn push_while_the_receiver_dies(roles: Roles) {
 #[test]
 fn a_late_message_is_drained_or_comes_back() {
     for roles in Roles::BOTH {
-        TWO_THREADS
+        WIDER
             .min_iterations(999_999_999)
             .check("mailbox: death and push", move || push_while_the_receiver_dies(roles));
     }
@@ -231,11 +237,11 @@ fn a_late_message_is_drained_or_comes_back() {
 #[test]
 #[should_panic(expected = "something was lost")]
 fn a_drain_that_waits_for_nobody_is_found() {
-    TWO_THREADS.breaks("pop: draining waits for nobody", || push_while_the_receiver_dies(Roles::Swapped));
+    WIDER.breaks("pop: draining waits for nobody", || push_while_the_receiver_dies(Roles::Swapped));
 }
 
 #[test]
 #[should_panic(expected = "a claimed message never comes")]
 fn a_close_that_stores_is_found() {
-    TWO_THREADS.breaks("word: close stores", || push_while_the_receiver_dies(Roles::Swapped));
+    WIDER.breaks("word: close stores", || push_while_the_receiver_dies(Roles::Swapped));
 }

@@ -187,16 +187,24 @@ fn push_two(lane: &Lane<UnsafeCell<u32>>) -> Vec<u32> {
     [11, 12].into_iter().filter_map(push).collect()
 }
 
-fn taken(stamped: Vec<wharf_runtime::model::mailbox::Stamped<UnsafeCell<u32>>>) -> Vec<u32> {
-    // SAFETY: taken, so ours alone: loom checks that.
-    stamped.into_iter().map(|stamped| stamped.signal.with(|number| unsafe { *number })).collect()
+fn take(lane: &Lane<UnsafeCell<u32>>) -> Vec<u32> {
+    lane.take().into_iter().map(|stamped| number(stamped.signal)).collect()
+}
+
+fn close(lane: &Lane<UnsafeCell<u32>>) -> Vec<u32> {
+    lane.close().into_iter().map(|stamped| number(stamped.signal)).collect()
+}
+
+fn number(signal: UnsafeCell<u32>) -> u32 {
+    // SAFETY: it was taken, so it is ours alone: loom checks that.
+    signal.with(|number| unsafe { *number })
 }
 
 fn push_against_take(roles: Roles) {
     let lane = lane();
-    let (refused, mut seen) = roles.side_by_side(move || push_two(&lane), move || taken(lane.take()));
+    let (refused, mut seen) = roles.side_by_side(move || push_two(&lane), move || take(&lane));
     assert!(refused.is_empty(), "an open lane refused a signal");
-    seen.extend(taken(lane.take()));
+    seen.extend(take(&lane));
     assert_eq!(seen, [11, 12], "the order of signals is lost");
     assert!(lane.is_calm());
     // SAFETY: the threads have ended.
@@ -220,7 +228,7 @@ fn a_lane_that_gives_the_latest_first_is_found() {
 
 fn push_against_close(roles: Roles) {
     let lane = lane();
-    let (mut all, closed) = roles.side_by_side(move || push_two(&lane), move || taken(lane.close()));
+    let (mut all, closed) = roles.side_by_side(move || push_two(&lane), move || close(&lane));
     all.extend(closed);
     assert_each_once(&[11, 12], &all);
     // SAFETY: the threads have ended.
@@ -247,7 +255,7 @@ fn push_against_note(roles: Roles) {
     let lane = lane();
     roles.side_by_side(move || assert!(push_two(&lane).is_empty()), move || lane.attend());
     assert!(!lane.is_calm(), "a note was lost");
-    assert_each_once(&[11, 12], &taken(lane.take()));
+    assert_each_once(&[11, 12], &take(&lane));
     // SAFETY: the threads have ended.
     drop(unsafe { lane.end() });
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::cell::header::Header;
+use crate::cell::pid::AnyPid;
 use crate::error::RegisterError;
 use crate::id::ActorId;
-use crate::cell::pid::AnyPid;
 use crate::primitive::Mutex;
 
 #[derive(Default)]

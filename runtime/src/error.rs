@@ -93,7 +93,9 @@ impl<M> fmt::Display for SendError<M> {
                 write!(f, "the mailbox of {to} is full ({limit} messages): `{kind}` not sent")
             }
             Self::Closed { to, .. } => write!(f, "{to} has ended: `{kind}` not sent"),
-            Self::Timeout { to, .. } => write!(f, "no room in the mailbox of {to} in time: `{kind}` not sent"),
+            Self::Timeout { to, .. } => {
+                write!(f, "no room in the mailbox of {to} in time: `{kind}` not sent")
+            }
             Self::NodeStopped { to, .. } => write!(f, "the node of {to} has stopped: `{kind}` not sent"),
         }
     }

@@ -6,8 +6,15 @@
 //! [wharf]: https://crates.io/crates/wharf
 
 #![deny(unsafe_code)]
-#![allow(unreachable_pub, unnameable_types, reason = "under `wharf_loom` the internals are public to the models")]
-#![allow(clippy::multiple_unsafe_ops_per_block, reason = "a dereference and what is done with it share one proof")]
+#![allow(
+    unreachable_pub,
+    unnameable_types,
+    reason = "under `wharf_loom` the internals are public to the models"
+)]
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "a dereference and what is done with it share one proof"
+)]
 
 mod blocking;
 mod builder;
@@ -40,22 +47,21 @@ mod wait;
 
 pub use crate::builder::Builder;
 pub use crate::cell::header::Wait;
-pub use crate::cell::state::Overflow;
 pub use crate::cell::pid::{AnyPid, Pid};
+pub use crate::cell::pooled::Pooled;
 pub use crate::cell::reply::Reply;
 pub use crate::cell::run::Outcome;
+pub use crate::cell::state::Overflow;
 pub use crate::dead_letter::{DeadLetter, DeadLetterCause};
-pub use crate::error::{
-    AskError, Elapsed, LookupError, RegisterError, SaveQueueFull, SendError, StartError,
-};
-pub use crate::cell::pooled::Pooled;
+pub use crate::error::{AskError, Elapsed, LookupError, RegisterError, SaveQueueFull, SendError, StartError};
 pub use crate::exit::{Detail, ExitReason, Failure, PanicInfo};
 pub use crate::hooks::{CrashReport, Hooks};
 pub use crate::id::{ActorId, NodeId};
 pub use crate::mailbox::ask::Ask;
 pub use crate::mailbox::send::{Permit, Reserve, Send};
 pub use crate::mailbox::{
-    Event, Mailbox, Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Undelivered, exit_watch,
+    Event, Mailbox, Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Undelivered,
+    exit_watch,
 };
 pub use crate::node::{Node, NodeStats};
 pub use crate::queue::{Capacity, MAX_CAPACITY};

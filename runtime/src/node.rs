@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::builder::Builder;
 use crate::cell::header::Header;
 use crate::cell::pages::Arena;
+use crate::cell::pid::{AnyPid, Pid};
 use crate::cell::run::Outcome;
 use crate::cell::state::Code;
 use crate::dead_letter::{DeadLetter, DeadLetterCause, DeadLetters};
@@ -21,7 +22,6 @@ use crate::explore::Core;
 use crate::hooks::{CrashReport, Hooks};
 use crate::id::{ActorId, NodeId};
 use crate::mailbox::{GuestFuture, Mailbox, open_guest};
-use crate::cell::pid::{AnyPid, Pid};
 use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, Mutex, Ordering, fence};
 use crate::queue::Capacity;
 use crate::scheduler::shutdown::{self, ShutdownReport};
@@ -244,7 +244,8 @@ impl NodeShared {
 
     /// Begins to stop; false when that has begun already.
     pub(crate) fn begin_stopping(&self) -> bool {
-        let begun = self.phase.compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let begun =
+            self.phase.compare_exchange(RUNNING, STOPPING, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if begun && let Some(hooks) = &self.hooks {
             hooks.node_stopping();
         }

@@ -4,10 +4,7 @@
 //! it is the standard library's and `parking_lot`'s. Clippy's `disallowed-types` keeps the rest of
 //! the crate from going round it.
 
-#![allow(
-    clippy::disallowed_types,
-    reason = "this is the module the lint sends everyone else to"
-)]
+#![allow(clippy::disallowed_types, reason = "this is the module the lint sends everyone else to")]
 
 pub use imp::*;
 

@@ -6,12 +6,12 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::cell::header::Birth;
+use crate::cell::pid::Pid;
 use crate::cell::run::{self, Outcome};
 use crate::cell::state::{Code, Kind, Overflow};
 use crate::error::RegisterError;
 use crate::mailbox::Mailbox;
 use crate::node::Node;
-use crate::cell::pid::Pid;
 use crate::queue::Capacity;
 use crate::scheduler::Seat;
 

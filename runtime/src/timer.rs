@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dead_letter::{DeadLetter, DeadLetterCause};
-use crate::node::{Node, NodeShared};
 use crate::cell::parcel::Parcel;
 use crate::cell::pid::Pid;
+use crate::dead_letter::{DeadLetter, DeadLetterCause};
+use crate::node::{Node, NodeShared};
 use crate::primitive::Mutex;
 use crate::scheduler::carry_out;
 use crate::scheduler::timers::Alarm;

@@ -13,11 +13,11 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::cell::pid::AnyPid;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
 use crate::mailbox::{Lane, SaveQueue};
 use crate::node::NodeShared;
-use crate::cell::pid::AnyPid;
 use crate::primitive::{AtomicU64, UnsafeCell};
 use crate::queue::{Capacity, Position, Queue};
 use crate::signal::{MonitorRef, Notice, Signal};
@@ -254,8 +254,7 @@ impl<M> ActorCell<M> {
     ) {
         let cell = at.as_ptr();
         let gated = birth.kind == Kind::Explored;
-        let queue =
-            if gated { Queue::gated(birth.capacity) } else { Queue::new(birth.capacity) };
+        let queue = if gated { Queue::gated(birth.capacity) } else { Queue::new(birth.capacity) };
         let mut run = Run {
             sender: 0,
             last_slice: 0,
@@ -383,9 +382,6 @@ mod tests {
     fn the_front_of_a_cell_is_small_and_does_not_depend_on_the_message() {
         assert!(size_of::<Header>() <= 176, "{}", size_of::<Header>());
         assert_eq!(size_of::<Header>(), size_of::<ActorCell<[u64; 40]>>());
-        assert_eq!(
-            std::mem::offset_of!(Header, tenancy),
-            std::mem::offset_of!(ActorCell<String>, tenancy)
-        );
+        assert_eq!(std::mem::offset_of!(Header, tenancy), std::mem::offset_of!(ActorCell<String>, tenancy));
     }
 }

@@ -97,7 +97,12 @@ pub struct Arena(Mutex<Inner>);
 impl Arena {
     /// An arena without pages.
     pub fn new() -> Self {
-        Self(Mutex::new(Inner { pages: Vec::new(), free: [const { Vec::new() }; CLASSES], in_use: 0, retired: false }))
+        Self(Mutex::new(Inner {
+            pages: Vec::new(),
+            free: [const { Vec::new() }; CLASSES],
+            in_use: 0,
+            retired: false,
+        }))
     }
 
     /// A free cell for whoever has no cache. True when it is the first in use of a retired arena:

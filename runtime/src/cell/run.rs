@@ -10,10 +10,10 @@ use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
+use crate::cell::pid::Pid;
 use crate::exit::ExitReason;
 use crate::node::NodeShared;
 use crate::panic_hook;
-use crate::cell::pid::Pid;
 use crate::primitive::{Ordering, UnsafeCell};
 use crate::queue::Parked;
 use crate::scheduler::timers::NEVER;
@@ -293,7 +293,8 @@ where
     }
     // A receive that this turn did not poll has had its wake already, if something is there.
     // SAFETY: by contract.
-    let wants = run.armed == Armed::ThisTurn || (run.armed == Armed::Earlier && unsafe { front.queue.is_empty() });
+    let wants =
+        run.armed == Armed::ThisTurn || (run.armed == Armed::Earlier && unsafe { front.queue.is_empty() });
     let parked = if wants {
         // SAFETY: by contract.
         unsafe { front.queue.park_for_messages(cold) }

@@ -13,12 +13,12 @@ use std::task::{Context, Poll, Waker};
 use crate::cell::death;
 use crate::cell::header::{ActorCell, Armed, Birth, Header, Ran, VTable, Wait};
 use crate::cell::pages::Class;
+use crate::cell::pid::Pid;
 use crate::cell::reception::{Verdict, receive_signals};
 use crate::cell::run::clear;
 use crate::cell::state::{Code, Kind, Overflow};
 use crate::exit::ExitReason;
 use crate::node::NodeShared;
-use crate::cell::pid::Pid;
 use crate::primitive::{AtomicBool, Mutex, Ordering};
 use crate::queue::{Capacity, Parked};
 use crate::scheduler::Seat;
@@ -148,7 +148,11 @@ impl Drop for Current<'_> {
 }
 
 /// Makes a guest's cell.
-fn open<M: Send + 'static>(node: NonNull<NodeShared>, capacity: Capacity, site: &'static std::panic::Location<'static>) -> Pid<M> {
+fn open<M: Send + 'static>(
+    node: NonNull<NodeShared>,
+    capacity: Capacity,
+    site: &'static std::panic::Location<'static>,
+) -> Pid<M> {
     let vtable = &TypeOf::<M>::VTABLE;
     let at = NodeShared::take_cell(node, vtable.class).cast::<GuestCell<M>>();
     let birth = Birth {
@@ -258,7 +262,8 @@ unsafe fn park<M>(front: &ActorCell<M>, waker: &Waker) {
     // SAFETY: by contract.
     let run = unsafe { front.run() };
     // SAFETY: by contract.
-    let wants = run.armed == Armed::ThisTurn || (run.armed == Armed::Earlier && unsafe { front.queue.is_empty() });
+    let wants =
+        run.armed == Armed::ThisTurn || (run.armed == Armed::Earlier && unsafe { front.queue.is_empty() });
     let parked = if wants {
         // SAFETY: by contract.
         unsafe { front.queue.park_for_messages(false) }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use crate::blocking;
 use crate::cell::header::{ActorCell, Run, Wait};
+use crate::cell::pid::{AnyPid, Pid};
 use crate::cell::state::Code;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
 use crate::node::Node;
-use crate::cell::pid::{AnyPid, Pid};
 use crate::scheduler::Seat;
 use crate::signal::{MonitorRef, Notice};
 use crate::time::Timestamp;

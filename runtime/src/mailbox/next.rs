@@ -251,7 +251,8 @@ fn keep_or_skip<M>(
 }
 
 fn save_limit<M>(run: &crate::cell::header::Run<M>, front: &ActorCell<M>) -> usize {
-    run.extension.as_ref().and_then(|ext| ext.save_limit).unwrap_or_else(|| {
-        front.queue.capacity().limit().map_or(usize::MAX, |limit| limit.max(1) as usize)
-    })
+    run.extension
+        .as_ref()
+        .and_then(|ext| ext.save_limit)
+        .unwrap_or_else(|| front.queue.capacity().limit().map_or(usize::MAX, |limit| limit.max(1) as usize))
 }

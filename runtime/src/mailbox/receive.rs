@@ -286,8 +286,7 @@ impl<M, F: FnMut(&M) -> bool> ReceiveAccepted<'_, M, F> {
         let accepts = &mut self.accepts;
         let mut filter = |message: &M, _: u64| accepts(message);
         // SAFETY: it is this actor's turn, and nothing is borrowed.
-        let found =
-            unsafe { poll_found(front, seat, cx, Wanted::Accepted(&mut filter), &mut self.waiting) };
+        let found = unsafe { poll_found(front, seat, cx, Wanted::Accepted(&mut filter), &mut self.waiting) };
         if let Poll::Ready(Found::SaveQueueFull(limit)) = found {
             let reason = ExitReason::from(SaveQueueFull::new(front.id(), limit));
             // SAFETY: as above.

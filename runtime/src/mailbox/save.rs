@@ -82,9 +82,21 @@ mod tests {
         }
         save.restart();
         let mut looked = Vec::new();
-        assert!(save.find(|m, _| { looked.push(*m); *m > 9 }).is_none());
+        assert!(
+            save.find(|m, _| {
+                looked.push(*m);
+                *m > 9
+            })
+            .is_none()
+        );
         save.push(10, 0);
-        assert!(save.find(|m, _| { looked.push(*m); *m > 10 }).is_none());
+        assert!(
+            save.find(|m, _| {
+                looked.push(*m);
+                *m > 10
+            })
+            .is_none()
+        );
         assert_eq!(looked, [1, 2, 3, 4]);
         save.restart();
         assert_eq!(save.find(|m, _| *m == 3).unwrap().message, 3);

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use crate::blocking;
 use crate::cell::explored::Room;
-use crate::cell::parcel::Parcel;
 use crate::cell::header::{ActorCell, Wait};
+use crate::cell::parcel::Parcel;
+use crate::cell::pid::Pid;
 use crate::cell::state::Overflow;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::error::SendError;
-use crate::cell::pid::Pid;
 use crate::pool;
 use crate::queue::{Batch, Duty, Enqueued, Fate, Node, Withdrawn};
 use crate::scheduler::{Seat, carry_out};
@@ -355,12 +355,7 @@ impl<M> Send<'_, M> {
     /// The short way has failed.
     #[cold]
     #[inline(never)]
-    fn poll_new(
-        &mut self,
-        mut message: M,
-        sender: u64,
-        cx: &Context<'_>,
-    ) -> Poll<Result<(), SendError<M>>> {
+    fn poll_new(&mut self, mut message: M, sender: u64, cx: &Context<'_>) -> Poll<Result<(), SendError<M>>> {
         // Whatever happens to the message, it is not here any more.
         self.waiter = Waiter::DONE;
         let cell = self.pid.cell();

@@ -130,7 +130,8 @@ impl<S> Lane<S> {
     fn swap(&self, to: *mut Node<S>) -> Vec<Stamped<S>> {
         // Acquire pairs with the pushers' Release; Release keeps the receiver's earlier writes
         // before what a pusher that sees `closed` does next.
-        let order = if mutated("lane: taking acquires nothing") { Ordering::Release } else { Ordering::AcqRel };
+        let order =
+            if mutated("lane: taking acquires nothing") { Ordering::Release } else { Ordering::AcqRel };
         let mut node = self.top.swap(to, order);
         let mut taken = Vec::new();
         while is_node(node) {

@@ -170,7 +170,8 @@ impl<M> Block<M> {
             unsafe { (*ptr::addr_of_mut!((*block.as_ptr()).next)).with_mut(|_| {}) };
             for index in 0..Self::SLOTS {
                 // SAFETY: as above.
-                let slot = unsafe { &mut *ptr::addr_of_mut!((*block.as_ptr()).slots).cast::<Slot<M>>().add(index) };
+                let slot =
+                    unsafe { &mut *ptr::addr_of_mut!((*block.as_ptr()).slots).cast::<Slot<M>>().add(index) };
                 slot.mark.with_mut(|_| {});
                 slot.value.with_mut(|_| {});
             }

@@ -28,8 +28,8 @@ use self::block::Block;
 pub use self::credit::{Enqueued, Withdrawn};
 pub use self::pop::Drained;
 pub use self::push::Batch;
-pub use self::waiters::{Fate, Node};
 use self::waiters::WaitList;
+pub use self::waiters::{Fate, Node};
 pub use self::word::{Duty, MAX_CAPACITY, Parked, Position};
 use self::word::{Step, Word};
 

@@ -6,9 +6,9 @@ use std::ptr::{NonNull, null_mut};
 
 use crate::primitive::{Ordering, mutated};
 
+use super::Queue;
 use super::block::{Block, Mark, Slot};
 use super::word::{Duty, Parked, Position};
-use super::Queue;
 
 /// The next message, still in its slot.
 pub struct Front<'a, M> {
@@ -40,6 +40,12 @@ impl<M> Front<'_, M> {
         let message = unsafe { self.slot.peek() };
         // SAFETY: the message is initialised and stays while the front is borrowed.
         unsafe { message.as_ref() }
+    }
+}
+
+impl<M> std::fmt::Debug for Front<'_, M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Front").field("mark", &self.mark).field("last", &self.last).finish_non_exhaustive()
     }
 }
 
@@ -300,4 +306,3 @@ impl<M> Queue<M> {
         if empty { Drained::Empty } else { Drained::Busy }
     }
 }
-

@@ -163,12 +163,8 @@ impl<M> Queue<M> {
     fn install_first(&self) {
         let block = Block::<M>::alloc();
         // AcqRel: Release hands the new block's slots to the senders' and the receiver's Acquire.
-        let installed = self.tail_block.compare_exchange(
-            null_mut(),
-            block.as_ptr(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let installed =
+            self.tail_block.compare_exchange(null_mut(), block.as_ptr(), Ordering::AcqRel, Ordering::Acquire);
         if installed.is_ok() {
             let order = if mutated("push: first is relaxed") { Ordering::Relaxed } else { Ordering::Release };
             // Release pairs with the receiver's Acquire load of `first`.

@@ -480,7 +480,8 @@ impl<M: Payload> Pair<M> {
     }
 
     fn present(&self, nth: usize) -> Option<usize> {
-        let present: Vec<usize> = (0..self.nodes.len()).filter(|index| self.nodes[*index].is_some()).collect();
+        let present: Vec<usize> =
+            (0..self.nodes.len()).filter(|index| self.nodes[*index].is_some()).collect();
         (!present.is_empty()).then(|| present[nth % present.len()])
     }
 

@@ -161,6 +161,12 @@ impl<M> Node<M> {
     }
 }
 
+impl<M> std::fmt::Debug for Node<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("purpose", &self.purpose).field("fate", &self.fate()).finish_non_exhaustive()
+    }
+}
+
 /// The nodes, first come first served.
 struct List<M> {
     first: Option<NonNull<Node<M>>>,

@@ -246,10 +246,7 @@ impl Word {
         // AcqRel: Release hands the receiver (parking's and popping's Acquire) all that the
         // changing side wrote before, Acquire takes the block pointers published at this position.
         // Acquire on failure, since the caller goes on with the value seen.
-        self.0
-            .compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Acquire)
-            .map(drop)
-            .map_err(Snapshot)
+        self.0.compare_exchange(from.0, to, Ordering::AcqRel, Ordering::Acquire).map(drop).map_err(Snapshot)
     }
 
     /// Claims a place by `step`: one compare-exchange that also takes the token of an idle receiver.
@@ -270,7 +267,8 @@ impl Word {
             // AcqRel and Acquire as in `change`; weak, since the caller loops.
             .compare_exchange_weak(
                 from.0,
-                (if mutated("word: claim leaves IDLE") { from.0 } else { from.0 & !IDLE }).wrapping_add(step.times(places)),
+                (if mutated("word: claim leaves IDLE") { from.0 } else { from.0 & !IDLE })
+                    .wrapping_add(step.times(places)),
                 Ordering::AcqRel,
                 Ordering::Acquire,
             )
@@ -294,7 +292,8 @@ impl Word {
     #[inline(always)]
     pub fn begin_turn(&self) {
         if self.0.load(Ordering::Relaxed) & WOKEN != 0 {
-            let order = if mutated("word: turn acquires nothing") { Ordering::Relaxed } else { Ordering::AcqRel };
+            let order =
+                if mutated("word: turn acquires nothing") { Ordering::Relaxed } else { Ordering::AcqRel };
             // Acquire pairs with the waker's Release: the turn sees what it was woken for.
             self.0.fetch_and(!WOKEN, order);
         }

@@ -21,9 +21,9 @@ use crate::primitive::{AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::queue::Duty;
 use crate::time::{Key, Tick, Timestamp, Wheel};
 
-pub use self::seat::Seat;
 use self::idle::Idle;
 use self::inject::Injector;
+pub use self::seat::Seat;
 use self::timers::Alarm;
 use self::worker::{Task, Worker};
 
@@ -107,8 +107,7 @@ impl Scheduler {
 
     /// Whether any queue has something to run.
     pub fn has_work(&self) -> bool {
-        !self.injector.is_empty()
-            || self.workers.iter().any(|worker| !worker.ring.is_empty())
+        !self.injector.is_empty() || self.workers.iter().any(|worker| !worker.ring.is_empty())
     }
 
     /// Sets an alarm, at the next tick's precision. The key cancels it.

@@ -6,10 +6,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::cell::header::{Header, Wait};
+use crate::cell::pid::AnyPid;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
 use crate::node::NodeShared;
-use crate::cell::pid::AnyPid;
 use crate::wait::Deadline;
 
 use super::Seat;
@@ -80,7 +80,9 @@ pub async fn stop(node: &Arc<NodeShared>, grace: Duration) -> ShutdownReport {
         match node.stop_report() {
             Some(report) => Poll::Ready(report),
             // Who drives it has ended it, without stages.
-            None if node.scheduler.tokio().is_none() && node.is_stopped() => Poll::Ready(ShutdownReport::default()),
+            None if node.scheduler.tokio().is_none() && node.is_stopped() => {
+                Poll::Ready(ShutdownReport::default())
+            }
             None => Poll::Pending,
         }
     })
@@ -133,10 +135,7 @@ async fn in_stages(node: &NodeShared, grace: Duration) -> ShutdownReport {
 }
 
 fn live_actors(node: &NodeShared) -> Vec<AnyPid> {
-    node.pids()
-        .into_iter()
-        .filter(|pid| pid.is_alive() && !pid.header().tenancy.state().is_guest())
-        .collect()
+    node.pids().into_iter().filter(|pid| pid.is_alive() && !pid.header().tenancy.state().is_guest()).collect()
 }
 
 fn describe(pid: &AnyPid) -> Late {

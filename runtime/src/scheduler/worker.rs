@@ -12,7 +12,7 @@ use crate::node::NodeShared;
 use crate::primitive::{AtomicBool, Ordering};
 use crate::time::{Tick, Timestamp};
 
-use super::budget::{LIFO_STREAK, INJECTOR_EVERY, SLICE};
+use super::budget::{INJECTOR_EVERY, LIFO_STREAK, SLICE};
 use super::deque::Ring;
 use super::idle::Sleep;
 use super::seat::Seat;

@@ -230,5 +230,4 @@ mod tests {
         clock.advance_to(Timestamp::from_nanos(69));
         assert_eq!(clock.now(), Timestamp::from_nanos(70));
     }
-
 }

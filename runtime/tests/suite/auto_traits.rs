@@ -3,10 +3,10 @@
 use std::cell::Cell;
 
 use wharf_runtime::{
-    AnyPid, Ask, AskError, Builder, CrashReport, DeadLetter, Down, Elapsed, Event, Exit, ExitReason, LookupError,
-    Mailbox, MonitorRef, Next, Node, NodeStats, PanicInfo, Permit, Pid, Receive, ReceiveFrom, ReceiveTimeout,
-    RegisterError, Reply, Reserve, SaveQueueFull, SendError, ShutdownReport, Sleep, Spawn, StartError, Timer,
-    Undelivered, YieldNow,
+    AnyPid, Ask, AskError, Builder, CrashReport, DeadLetter, Down, Elapsed, Event, Exit, ExitReason,
+    LookupError, Mailbox, MonitorRef, Next, Node, NodeStats, PanicInfo, Permit, Pid, Receive, ReceiveFrom,
+    ReceiveTimeout, RegisterError, Reply, Reserve, SaveQueueFull, SendError, ShutdownReport, Sleep, Spawn,
+    StartError, Timer, Undelivered, YieldNow,
 };
 
 /// A message that may change threads but not be shared.

@@ -125,7 +125,11 @@ fn balance(tokio: &Runtime, capacity: Capacity, policy: Overflow, end: End) {
         };
         let (exited, overflow) = (dead(DeadLetterCause::ExitedFirst), dead(DeadLetterCause::Overflow));
         assert_eq!(stats.handled, handled, "{row}: handled");
-        assert_eq!(accepted, handled + exited + overflow, "{row}: {exited} exited first, {overflow} overflow");
+        assert_eq!(
+            accepted,
+            handled + exited + overflow,
+            "{row}: {exited} exited first, {overflow} overflow"
+        );
         assert!(handled > 0 || matches!(capacity, Capacity::Zero), "{row}: nothing was tried");
         assert!(policy == Overflow::DropNewest || overflow == 0, "{row}");
         assert_eq!(stats.all_dead(), exited + overflow, "{row}");

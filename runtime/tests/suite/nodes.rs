@@ -132,7 +132,8 @@ fn a_sender_of_another_node_is_not_taken_for_one_of_this_node() {
         let mut others = Vec::new();
         let twin = loop {
             let other = there.guest::<u8>();
-            if (other.pid().id().slot(), other.pid().id().generation()) == (near.id().slot(), near.id().generation())
+            if (other.pid().id().slot(), other.pid().id().generation())
+                == (near.id().slot(), near.id().generation())
             {
                 break other;
             }

@@ -10,16 +10,15 @@ fn messages_of_one_sender_arrive_in_the_order_sent() {
     everywhere(async |node| {
         for capacity in [Capacity::Zero, Capacity::Bounded(1), Capacity::Bounded(7), Capacity::Unbounded] {
             let (tell, seen) = oneshot::channel();
-            let sink = Spawn::on(&node).capacity(capacity).spawn_fn(
-                async |mut mailbox: Mailbox<(usize, u32)>| {
+            let sink =
+                Spawn::on(&node).capacity(capacity).spawn_fn(async |mut mailbox: Mailbox<(usize, u32)>| {
                     let mut next = [0_u32; 4];
                     while let Some((from, n)) = mailbox.receive().await {
                         assert_eq!(n, next[from], "from sender {from}");
                         next[from] += 1;
                     }
                     let _ = tell.send(next);
-                },
-            );
+                });
             let senders: Vec<Pid<()>> = (0..4)
                 .map(|from| {
                     let sink = sink.clone();

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use wharf_runtime::{AskError, CrashReport, Event, ExitReason, Hooks, Mailbox, Node, Reply, Spawn, panic_hook};
+use wharf_runtime::{
+    AskError, CrashReport, Event, ExitReason, Hooks, Mailbox, Node, Reply, Spawn, panic_hook,
+};
 
 use crate::common::{echo, everywhere, multi, poll_once};
 
@@ -69,9 +71,9 @@ fn crashes_are_reported_once_and_orderly_ends_are_not() {
     multi().block_on(async {
         let node = Node::builder().hooks(hooks).start().unwrap();
         for reason in [ExitReason::Normal, ExitReason::Shutdown, ExitReason::custom("oh")] {
-            let pid = Spawn::on(&node).label("plain").spawn_fn(async |mut m: Mailbox<ExitReason>| {
-                m.receive().await.unwrap_or_default()
-            });
+            let pid = Spawn::on(&node)
+                .label("plain")
+                .spawn_fn(async |mut m: Mailbox<ExitReason>| m.receive().await.unwrap_or_default());
             pid.send(reason).await.unwrap();
             pid.stopped().await;
         }

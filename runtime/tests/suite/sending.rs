@@ -216,6 +216,7 @@ fn take_back_tells_whether_the_message_has_gone() {
         pid.send(4).await.unwrap();
         assert_eq!(opened.finish().await, [1, 3, 4]);
         assert_eq!(handed.take_back(), None, "it was delivered");
+        gone(&pid).await;
         let mut done = pin!(pid.send(5));
         assert!(matches!(poll_once(done.as_mut()), Poll::Ready(Err(_))));
         assert_eq!(done.take_back(), None);

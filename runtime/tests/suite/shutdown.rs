@@ -151,9 +151,11 @@ fn after_a_stop_everything_is_refused_by_name() {
     for tokio in [multi(), single()] {
         tokio.block_on(async {
             let node = Node::start().unwrap();
-            let pid = node.spawn_fn(async |mut mailbox: Mailbox<Option<Reply<u8>>>| {
-                while mailbox.receive().await.is_some() {}
-            });
+            let pid = node.spawn_fn(
+                async |mut mailbox: Mailbox<Option<Reply<u8>>>| {
+                    while mailbox.receive().await.is_some() {}
+                },
+            );
             assert!(node.stop().await.is_clean());
             assert!(matches!(pid.send(None).await, Err(SendError::NodeStopped { .. })));
             assert!(matches!(pid.try_send(None), Err(SendError::NodeStopped { .. })));
@@ -406,9 +408,9 @@ fn senders_that_race_with_the_end_of_the_runtime_lose_nothing() {
         let sinks: Arc<Vec<_>> = Arc::new(
             (0..3)
                 .map(|_| {
-                    Spawn::on(&node).capacity(Capacity::Bounded(4)).spawn_fn(async |mut m: Mailbox<Token>| {
-                        while m.receive().await.is_some() {}
-                    })
+                    Spawn::on(&node)
+                        .capacity(Capacity::Bounded(4))
+                        .spawn_fn(async |mut m: Mailbox<Token>| while m.receive().await.is_some() {})
                 })
                 .collect(),
         );

@@ -8,13 +8,7 @@ pub(crate) fn ask(bench: &Bench, n: u64, askers: u64) -> Option<Report> {
     let each = n / askers;
     let server = bench.node.spawn(Server);
     let askers: Vec<_> = (0..askers)
-        .map(|_| {
-            bench.node.spawn(Asker {
-                server: server.clone(),
-                each,
-                done: bench.done.clone(),
-            })
-        })
+        .map(|_| bench.node.spawn(Asker { server: server.clone(), each, done: bench.done.clone() }))
         .collect();
     let started = common::now();
     for asker in &askers {
@@ -36,11 +30,7 @@ struct Server;
 impl Actor for Server {
     type Msg = Increment;
 
-    async fn handle(
-        &mut self,
-        msg: Increment,
-        _cx: &mut Context<Increment>,
-    ) -> Result<(), ExitReason> {
+    async fn handle(&mut self, msg: Increment, _cx: &mut Context<Increment>) -> Result<(), ExitReason> {
         let _ = msg.reply.send(msg.value + 1);
         Ok(())
     }

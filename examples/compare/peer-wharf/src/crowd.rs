@@ -54,9 +54,7 @@ impl Actor for Spawner {
 
     async fn handle(&mut self, (): (), _cx: &mut Context<()>) -> Result<(), ExitReason> {
         for i in 0..self.n {
-            let once = wharf::spawn(Once {
-                sink: self.sink.clone(),
-            });
+            let once = wharf::spawn(Once { sink: self.sink.clone() });
             once.send(i).await?;
             // As every peer: let others run, without waiting for them.
             if i % BATCH == BATCH - 1 {
@@ -96,10 +94,7 @@ impl Keeper {
     // the keeper's mailbox: no send waits for room.
     async fn spawn_batch(&mut self, me: &Pid<u64>) -> Result<(), ExitReason> {
         for _ in 0..BATCH.min(self.want - self.answers) {
-            let adder = wharf::spawn(Adder {
-                keeper: me.clone(),
-                total: 0,
-            });
+            let adder = wharf::spawn(Adder { keeper: me.clone(), total: 0 });
             adder.send(1).await?;
             self.kept.push(adder);
         }

@@ -30,18 +30,10 @@ fn run<M: Marked>(
     expected: u64,
 ) -> Option<Report> {
     let each = n / PRODUCERS;
-    let sink = Spawn::on(&bench.node)
-        .capacity(capacity)
-        .spawn(Sink::<M>::new(each * PRODUCERS, bench.done.clone()));
-    let producers: Vec<_> = (0..PRODUCERS)
-        .map(|_| {
-            bench.node.spawn(Producer {
-                sink: sink.clone(),
-                each,
-                make,
-            })
-        })
-        .collect();
+    let sink =
+        Spawn::on(&bench.node).capacity(capacity).spawn(Sink::<M>::new(each * PRODUCERS, bench.done.clone()));
+    let producers: Vec<_> =
+        (0..PRODUCERS).map(|_| bench.node.spawn(Producer { sink: sink.clone(), each, make })).collect();
     let started = common::now();
     for producer in &producers {
         producer.try_send(()).expect("an empty mailbox");
@@ -78,13 +70,7 @@ pub(crate) struct Sink<M> {
 
 impl<M> Sink<M> {
     pub(crate) fn new(want: u64, done: Done) -> Self {
-        Self {
-            count: 0,
-            sum: 0,
-            want,
-            done,
-            messages: std::marker::PhantomData,
-        }
+        Self { count: 0, sum: 0, want, done, messages: std::marker::PhantomData }
     }
 }
 

@@ -17,14 +17,8 @@ pub(crate) fn ring(bench: &Bench, n: u64) -> Option<Report> {
 
 /// Spawns `len` actors, each knowing the next, and gives the first.
 fn cycle(bench: &Bench, len: u64) -> Pid<HopMsg> {
-    let hops: Vec<_> = (0..len)
-        .map(|_| {
-            bench.node.spawn(Hop {
-                next: None,
-                done: bench.done.clone(),
-            })
-        })
-        .collect();
+    let hops: Vec<_> =
+        (0..len).map(|_| bench.node.spawn(Hop { next: None, done: bench.done.clone() })).collect();
     for (i, hop) in hops.iter().enumerate() {
         let next = hops[(i + 1) % hops.len()].clone();
         hop.try_send(HopMsg::Next(next)).expect("an empty mailbox");
@@ -37,10 +31,7 @@ fn run(bench: &Bench, firsts: Vec<Pid<HopMsg>>, each: u64) -> Option<Report> {
     let started = common::now();
     bench.tokio.spawn(async move {
         for first in &firsts {
-            first
-                .send(HopMsg::Token(each - 1))
-                .await
-                .expect("a live actor");
+            first.send(HopMsg::Token(each - 1)).await.expect("a live actor");
         }
     });
     for _ in 0..cycles {

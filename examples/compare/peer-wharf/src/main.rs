@@ -26,12 +26,7 @@ fn run(workload: &str, n: u64) -> Option<Report> {
         Node::start().expect("a tokio runtime with a timer")
     };
     let (done, wait) = common::done();
-    let bench = Bench {
-        node,
-        tokio,
-        done,
-        wait,
-    };
+    let bench = Bench { node, tokio, done, wait };
     match workload {
         "pingpong" => hop::pingpong(&bench, n, 1),
         "pingpong_pairs" => hop::pingpong(&bench, n, common::PAIRS),
