@@ -107,7 +107,7 @@ fn reuse_against_a_stale_code(roles: Roles) {
 fn a_stale_code_finds_nobody_while_its_slot_is_reused() {
     for roles in Roles::BOTH {
         TWO_THREADS
-            .min_iterations(999_999_999)
+            .min_iterations(35)
             .check("cell: reuse and stale code", move || reuse_against_a_stale_code(roles));
     }
 }
@@ -147,7 +147,7 @@ fn birth_against_a_listing(roles: Roles) {
 fn who_gets_in_sees_the_whole_cell() {
     for roles in Roles::BOTH {
         TWO_THREADS
-            .min_iterations(999_999_999)
+            .min_iterations(700)
             .check("cell: birth and listing", move || birth_against_a_listing(roles));
     }
 }
@@ -187,7 +187,7 @@ fn naming_against_death(roles: Roles) {
 fn the_dead_keep_no_name() {
     for roles in Roles::BOTH {
         TWO_THREADS
-            .min_iterations(999_999_999)
+            .min_iterations(3)
             .check("cell: name and death", move || naming_against_death(roles));
     }
 }
@@ -227,7 +227,7 @@ fn two_claims_against_birth(roles: Roles) {
 fn the_end_is_claimed_once() {
     for roles in Roles::BOTH {
         TWO_THREADS
-            .min_iterations(999_999_999)
+            .min_iterations(10)
             .check("cell: two claims", move || two_claims_against_birth(roles));
     }
 }

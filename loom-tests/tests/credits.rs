@@ -61,13 +61,13 @@ fn two_senders(actor: Shared<Actor>) {
 
 #[test]
 fn two_senders_share_one_credit() {
-    TWO_THREADS.min_iterations(999_999_999).check("credits: two senders", || two_senders(actor()));
+    TWO_THREADS.min_iterations(3_000).check("credits: two senders", || two_senders(actor()));
 }
 
 #[test]
 fn a_parking_receiver_pays_what_it_owes() {
     TWO_THREADS
-        .min_iterations(999_999_999)
+        .min_iterations(900)
         .check("credits: two senders, one debt", || two_senders(sluggish_actor()));
 }
 
@@ -110,7 +110,7 @@ fn two_senders_while_the_receiver_runs() {
 
 #[test]
 fn two_senders_and_a_receiver_share_one_credit() {
-    THREE_THREADS.min_iterations(999_999_999).check("credits: fan-in", two_senders_while_the_receiver_runs);
+    THREE_THREADS.min_iterations(12_000).check("credits: fan-in", two_senders_while_the_receiver_runs);
 }
 
 /// A send gives up while the receiver hands it the credit of the message before.
@@ -132,7 +132,7 @@ fn withdrawal_against_hand_over(roles: Roles) {
 fn a_send_that_gives_up_is_accepted_or_returned() {
     for roles in Roles::BOTH {
         WIDER
-            .min_iterations(999_999_999)
+            .min_iterations(6)
             .check("credits: withdraw", move || withdrawal_against_hand_over(roles));
     }
 }
@@ -166,7 +166,7 @@ fn withdrawal_of_a_reservation_against_a_grant(roles: Roles) {
 fn a_reservation_that_gives_up_hands_its_credit_on() {
     for roles in Roles::BOTH {
         WIDER
-            .min_iterations(999_999_999)
+            .min_iterations(2)
             .check("credits: reservation", move || withdrawal_of_a_reservation_against_a_grant(roles));
     }
 }
@@ -203,7 +203,7 @@ fn another_waker_against_hand_over(roles: Roles) {
 fn the_last_waker_is_woken() {
     for roles in Roles::BOTH {
         WIDER
-            .min_iterations(999_999_999)
+            .min_iterations(6)
             .check("credits: another waker", move || another_waker_against_hand_over(roles));
     }
 }
@@ -238,7 +238,7 @@ fn death_against_waiting(roles: Roles) {
 fn nobody_waits_for_the_dead() {
     for roles in Roles::BOTH {
         WIDER
-            .min_iterations(999_999_999)
+            .min_iterations(45)
             .check("credits: death and waiting", move || death_against_waiting(roles));
     }
 }
@@ -270,7 +270,7 @@ fn death_against_hand_over(roles: Roles) {
 fn a_credit_for_the_dead_gives_the_message_back() {
     for roles in Roles::BOTH {
         WIDER
-            .min_iterations(999_999_999)
+            .min_iterations(200)
             .check("credits: death and hand-over", move || death_against_hand_over(roles));
     }
 }

@@ -47,7 +47,7 @@ fn send_against_take(roles: Roles) {
 fn a_message_goes_from_a_sender_to_a_receiver() {
     for roles in Roles::BOTH {
         WIDER
-            .min_iterations(999_999_999)
+            .min_iterations(300)
             .check("hand-over: send and take", move || send_against_take(roles));
     }
 }
@@ -82,7 +82,7 @@ fn two_send_while_the_receiver_runs() {
 
 #[test]
 fn two_senders_meet_one_receiver() {
-    THREE_THREADS.min_iterations(999_999_999).check("hand-over: fan-in", two_send_while_the_receiver_runs);
+    THREE_THREADS.min_iterations(4_000).check("hand-over: fan-in", two_send_while_the_receiver_runs);
 }
 
 /// Two senders and a parked receiver: only one of them finds it idle.
@@ -99,7 +99,7 @@ fn two_send_to_a_parked_receiver() {
 
 #[test]
 fn two_senders_meet_a_parked_receiver() {
-    TWO_THREADS.min_iterations(999_999_999).check("hand-over: two senders", two_send_to_a_parked_receiver);
+    TWO_THREADS.min_iterations(12_000).check("hand-over: two senders", two_send_to_a_parked_receiver);
 }
 
 fn cancel_against_take(roles: Roles) {
@@ -119,7 +119,7 @@ fn cancel_against_take(roles: Roles) {
 fn a_send_that_gives_up_is_taken_or_returned() {
     for roles in Roles::BOTH {
         WIDER
-            .min_iterations(999_999_999)
+            .min_iterations(8)
             .check("hand-over: cancel and take", move || cancel_against_take(roles));
     }
 }
@@ -150,7 +150,7 @@ fn send_after_a_push_behind_another() {
 
 #[test]
 fn a_hand_over_does_not_overtake() {
-    THREE_THREADS.min_iterations(999_999_999).check("hand-over: order", send_after_a_push_behind_another);
+    THREE_THREADS.min_iterations(4_000).check("hand-over: order", send_after_a_push_behind_another);
 }
 
 #[test]

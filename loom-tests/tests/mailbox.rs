@@ -47,7 +47,7 @@ fn two_push_to_a_parked_receiver() {
 
 #[test]
 fn a_parked_receiver_is_run_by_one_of_its_senders() {
-    TWO_THREADS.min_iterations(999_999_999).check("mailbox: two pushers", two_push_to_a_parked_receiver);
+    TWO_THREADS.min_iterations(11_000).check("mailbox: two pushers", two_push_to_a_parked_receiver);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn two_push_while_the_receiver_runs() {
 
 #[test]
 fn nothing_is_lost_and_each_sender_keeps_its_order() {
-    THREE_THREADS.min_iterations(999_999_999).check("mailbox: fan-in", two_push_while_the_receiver_runs);
+    THREE_THREADS.min_iterations(3_000).check("mailbox: fan-in", two_push_while_the_receiver_runs);
 }
 
 /// One sender, so that more of what may happen is tried.
@@ -90,7 +90,7 @@ fn one_pushes_while_the_receiver_runs() {
 #[test]
 fn a_receiver_sees_what_it_takes() {
     WIDER
-        .min_iterations(999_999_999)
+        .min_iterations(3_000)
         .check("mailbox: push and take", one_pushes_while_the_receiver_runs);
 }
 
@@ -120,7 +120,7 @@ fn wake_and_push_while_the_receiver_parks_for_a_wake() {
 #[test]
 fn no_wake_is_lost_beside_a_message() {
     THREE_THREADS
-        .min_iterations(999_999_999)
+        .min_iterations(950)
         .check("mailbox: wake and push", wake_and_push_while_the_receiver_parks_for_a_wake);
 }
 
@@ -154,7 +154,7 @@ fn push_while_the_receiver_releases() {
 #[test]
 fn a_block_is_released_beside_a_push() {
     WIDER
-        .min_iterations(999_999_999)
+        .min_iterations(900)
         .check("mailbox: release and push", push_while_the_receiver_releases);
 }
 
@@ -183,7 +183,7 @@ fn two_push_to_a_releasing_receiver() {
 #[test]
 fn a_block_is_released_beside_two_pushers() {
     TWO_THREADS
-        .min_iterations(999_999_999)
+        .min_iterations(1_000)
         .check("mailbox: release and two pushers", two_push_to_a_releasing_receiver);
 }
 
@@ -198,7 +198,7 @@ fn wake_while_the_receiver_releases() {
 #[test]
 fn a_block_is_released_beside_a_wake() {
     WIDER
-        .min_iterations(999_999_999)
+        .min_iterations(20)
         .check("mailbox: release and wake", wake_while_the_receiver_releases);
 }
 
@@ -229,7 +229,7 @@ fn push_while_the_receiver_dies(roles: Roles) {
 fn a_late_message_is_drained_or_comes_back() {
     for roles in Roles::BOTH {
         WIDER
-            .min_iterations(999_999_999)
+            .min_iterations(200)
             .check("mailbox: death and push", move || push_while_the_receiver_dies(roles));
     }
 }

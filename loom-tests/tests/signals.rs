@@ -60,7 +60,7 @@ fn signal_while_the_receiver_parks(roles: Roles) {
 fn no_signal_is_missed_by_a_receiver_that_parks() {
     for roles in Roles::BOTH {
         TWO_THREADS
-            .min_iterations(999_999_999)
+            .min_iterations(20)
             .check("signals: signal and park", move || signal_while_the_receiver_parks(roles));
     }
 }
@@ -105,14 +105,14 @@ fn signal_between_messages(parks: Parks) {
 
 #[test]
 fn a_signal_keeps_its_place_between_its_senders_messages() {
-    TWO_THREADS.preemptions(Some(2)).min_iterations(999_999_999).check("signals: place", || {
+    TWO_THREADS.preemptions(Some(2)).min_iterations(700).check("signals: place", || {
         signal_between_messages(Parks::ForMessages);
     });
 }
 
 #[test]
 fn a_signal_keeps_its_place_when_the_block_is_released() {
-    TWO_THREADS.preemptions(Some(2)).min_iterations(999_999_999).check("signals: place and release", || {
+    TWO_THREADS.preemptions(Some(2)).min_iterations(1_000).check("signals: place and release", || {
         signal_between_messages(Parks::AndReleases);
     });
 }
@@ -146,7 +146,7 @@ fn signal_and_message_beside_another_sender() {
 #[test]
 fn a_signal_is_seen_before_its_senders_next_message() {
     THREE_THREADS
-        .min_iterations(999_999_999)
+        .min_iterations(13_000)
         .check("signals: signal, then message", signal_and_message_beside_another_sender);
 }
 
@@ -167,7 +167,7 @@ fn signal_before_a_hand_over() {
 
 #[test]
 fn a_signal_is_seen_before_a_message_that_is_handed_over() {
-    TWO_THREADS.min_iterations(999_999_999).check("signals: hand-over", signal_before_a_hand_over);
+    TWO_THREADS.min_iterations(200).check("signals: hand-over", signal_before_a_hand_over);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn push_against_take(roles: Roles) {
 fn signals_of_one_sender_stay_in_order() {
     for roles in Roles::BOTH {
         TWO_THREADS
-            .min_iterations(999_999_999)
+            .min_iterations(12)
             .check("signals: push and take", move || push_against_take(roles));
     }
 }
@@ -239,7 +239,7 @@ fn push_against_close(roles: Roles) {
 fn a_late_signal_is_taken_or_refused() {
     for roles in Roles::BOTH {
         TWO_THREADS
-            .min_iterations(999_999_999)
+            .min_iterations(12)
             .check("signals: push and close", move || push_against_close(roles));
     }
 }
@@ -264,7 +264,7 @@ fn push_against_note(roles: Roles) {
 fn a_note_hides_no_signal() {
     for roles in Roles::BOTH {
         TWO_THREADS
-            .min_iterations(999_999_999)
+            .min_iterations(10)
             .check("signals: push and note", move || push_against_note(roles));
     }
 }

@@ -102,18 +102,41 @@ impl Worker {
     /// Schedules a cell after all that waits here.
     #[inline]
     fn push_back(&self, cell: NonNull<Header>) {
-        // SAFETY: only the worker's own thread comes here.
-        if let Err(task) = unsafe { self.ring.push(Task(cell)) } {
-            self.node().scheduler.inject(task);
-        } else {
+        if self.push_quietly(cell) {
             self.node().scheduler.notify_surplus();
         }
     }
 
-    /// Lets others have what would run next here.
+    /// As [`Self::push_back`], but wakes nobody. True when the cell is in the ring.
+    #[inline]
+    fn push_quietly(&self, cell: NonNull<Header>) -> bool {
+        // SAFETY: only the worker's own thread comes here.
+        match unsafe { self.ring.push(Task(cell)) } {
+            Ok(()) => true,
+            Err(task) => {
+                self.node().scheduler.inject(task);
+                false
+            }
+        }
+    }
+
+    /// Schedules a cell that wants another turn. Where it is alone, this worker runs it next, so
+    /// nobody else is woken for it.
+    #[inline]
+    fn push_again(&self, cell: NonNull<Header>) {
+        if self.lifo.get().is_null() && self.ring.is_empty() {
+            self.push_quietly(cell);
+        } else {
+            self.push_back(cell);
+        }
+    }
+
+    /// Puts what would run next here where others see it, before the worker yields to tokio. It is
+    /// back soon, wherever tokio lets it run, so nobody is woken for that one cell: a sibling that
+    /// took it away at each end of a slice would take its cache lines along.
     pub fn flush(&self) {
         if let Some(cell) = NonNull::new(self.lifo.replace(ptr::null()).cast_mut()) {
-            self.push_back(cell);
+            self.push_quietly(cell);
         }
     }
 
@@ -224,7 +247,7 @@ impl Worker {
         // SAFETY: by contract.
         match unsafe { run(cell, &self.seat) } {
             Ran::Parked => {}
-            Ran::Requeue => self.push_back(cell),
+            Ran::Requeue => self.push_again(cell),
             // SAFETY: the token's reference, given up with the dead actor.
             Ran::Done => unsafe { Header::release(cell) },
         }
