@@ -15,13 +15,13 @@ impl<T> Shared<T> {
         Self(Box::leak(Box::new(value)))
     }
 
-    /// Takes the value back.
+    /// Drops the value.
     ///
     /// # Safety
-    /// All copies but this one are gone.
-    pub unsafe fn end(self) -> T {
+    /// Nobody uses it any more, through whatever copy.
+    pub unsafe fn end(self) {
         // SAFETY: it came from a box, and by contract nobody else uses it.
-        *unsafe { Box::from_raw(std::ptr::from_ref(self.0).cast_mut()) }
+        drop(unsafe { Box::from_raw(std::ptr::from_ref(self.0).cast_mut()) });
     }
 }
 

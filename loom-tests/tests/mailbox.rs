@@ -32,7 +32,7 @@ fn end(actor: Shared<Actor>, expected: &[Message]) {
     actor.run_requeued();
     actor.assert_saw(expected);
     // SAFETY: the threads have ended.
-    drop(unsafe { actor.end() });
+    unsafe { actor.end() };
 }
 
 /// The receiver has parked: the first to push runs it, while the other pushes.
@@ -89,9 +89,7 @@ fn one_pushes_while_the_receiver_runs() {
 
 #[test]
 fn a_receiver_sees_what_it_takes() {
-    WIDER
-        .min_iterations(3_000)
-        .check("mailbox: push and take", one_pushes_while_the_receiver_runs);
+    WIDER.min_iterations(3_000).check("mailbox: push and take", one_pushes_while_the_receiver_runs);
 }
 
 #[test]
@@ -153,9 +151,7 @@ fn push_while_the_receiver_releases() {
 
 #[test]
 fn a_block_is_released_beside_a_push() {
-    WIDER
-        .min_iterations(900)
-        .check("mailbox: release and push", push_while_the_receiver_releases);
+    WIDER.min_iterations(900).check("mailbox: release and push", push_while_the_receiver_releases);
 }
 
 #[test]
@@ -197,9 +193,7 @@ fn wake_while_the_receiver_releases() {
 
 #[test]
 fn a_block_is_released_beside_a_wake() {
-    WIDER
-        .min_iterations(20)
-        .check("mailbox: release and wake", wake_while_the_receiver_releases);
+    WIDER.min_iterations(20).check("mailbox: release and wake", wake_while_the_receiver_releases);
 }
 
 #[test]
@@ -222,7 +216,7 @@ fn push_while_the_receiver_dies(roles: Roles) {
     all.extend(returned);
     assert_each_once(&[11, 12], &all);
     // SAFETY: the threads have ended.
-    drop(unsafe { actor.end() });
+    unsafe { actor.end() };
 }
 
 #[test]

@@ -6,6 +6,8 @@ use tokio::sync::oneshot;
 use wharf::prelude::*;
 use wharf::{ActorId, Event, MonitorRef};
 
+use crate::until_alone;
+
 /// Runs what it is sent, on itself.
 struct Puppet {
     exits: u32,
@@ -64,12 +66,6 @@ fn subject() -> Pid<ExitReason> {
     spawn_fn(async |mut mailbox: Mailbox<ExitReason>| mailbox.receive().await.unwrap_or_default())
 }
 
-async fn until_alone(pid: &Pid<Pull>) {
-    while pid.node().stats().live > 1 {
-        tokio::task::yield_now().await;
-    }
-}
-
 #[test]
 fn a_context_knows_its_actor_its_node_and_the_sender() {
     wharf::block_on(async {
@@ -122,7 +118,7 @@ fn links_are_set_up_taken_down_and_trapped() {
         assert!(!before, "exits are not trapped to begin with");
         cut.send(ExitReason::custom(1)).await.unwrap();
         kept.send(ExitReason::custom(2)).await.unwrap();
-        until_alone(&puppet).await;
+        until_alone(&puppet.node()).await;
         assert_eq!(pull(&puppet, |puppet, _| puppet.exits).await, 1);
     });
 }
@@ -144,14 +140,15 @@ fn monitors_are_set_and_taken_off() {
         for pid in [kept, dropped, first] {
             pid.send(ExitReason::Normal).await.unwrap();
         }
-        until_alone(&puppet).await;
+        until_alone(&puppet.node()).await;
         assert_eq!(pull(&puppet, |puppet, _| puppet.downs).await, 2);
     });
 }
 
 #[test]
 fn timers_reach_their_actor() {
-    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let tokio =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     tokio.block_on(async {
         let node = Node::start().unwrap();
         node.run(async {

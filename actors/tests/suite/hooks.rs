@@ -7,6 +7,8 @@ use tokio::sync::oneshot;
 use wharf::prelude::*;
 use wharf::{Event, Spawn};
 
+use crate::until_alone;
+
 /// Notes which of its hooks ran, and ends where it was told to.
 struct Noting {
     notes: UnboundedSender<String>,
@@ -93,7 +95,10 @@ fn noting(start: Start, fails_in: &'static str) -> (Pid<Msg>, Mailbox<()>, Unbou
 }
 
 /// The reason that the watcher was told, and all notes.
-async fn outcome(mut watcher: Mailbox<()>, mut noted: UnboundedReceiver<String>) -> (ExitReason, Vec<String>) {
+async fn outcome(
+    mut watcher: Mailbox<()>,
+    mut noted: UnboundedReceiver<String>,
+) -> (ExitReason, Vec<String>) {
     let Some(Event::Down(down)) = watcher.next().await else { panic!("no down") };
     let mut notes = Vec::new();
     while let Some(note) = noted.recv().await {
@@ -161,9 +166,7 @@ fn handle_down_is_called_for_a_monitored_actor_after_its_messages() {
         subject.send(ExitReason::custom(4)).await.unwrap();
         subject.stopped().await;
         // All who watch are told before the subject counts as gone.
-        while actor.node().stats().live > 1 {
-            tokio::task::yield_now().await;
-        }
+        until_alone(&actor.node()).await;
         actor.stop();
         let (reason, noted) = outcome(watcher, noted).await;
         assert!(reason.is_normal());
@@ -183,9 +186,7 @@ fn handle_exit_is_called_for_trapped_exits_in_their_place() {
         actor.send(Msg::Note("after")).await.unwrap();
         actor.ask(Msg::Settled).await.unwrap();
         peer.send(ExitReason::Shutdown).await.unwrap();
-        while actor.node().stats().live > 1 {
-            tokio::task::yield_now().await;
-        }
+        until_alone(&actor.node()).await;
         actor.stop();
         let (_, noted) = outcome(watcher, noted).await;
         let expected = ["started", "before", "exit: \"sent\"", "after", "exit: shutdown", "stopped: normal"];

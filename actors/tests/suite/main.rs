@@ -7,3 +7,15 @@ mod hooks;
 mod outcomes;
 mod selective;
 mod waiting;
+
+/// Waits until one actor is left, and all who watched the others have been told.
+async fn until_alone(node: &wharf::Node) {
+    for _ in 0..10_000_000_u32 {
+        if node.stats().live <= 1 {
+            return;
+        }
+        std::thread::yield_now();
+        tokio::task::yield_now().await;
+    }
+    panic!("others live on");
+}

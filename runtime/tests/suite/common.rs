@@ -42,13 +42,19 @@ fn on(tokio: &Runtime, body: &impl AsyncFn(Node)) {
     });
 }
 
-/// Lets other tasks run until `condition` holds.
+/// Lets other tasks run, and other threads.
+pub(crate) async fn give_way() {
+    std::thread::yield_now();
+    tokio::task::yield_now().await;
+}
+
+/// Gives way until `condition` holds.
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..10_000_000_u32 {
         if condition() {
             return;
         }
-        tokio::task::yield_now().await;
+        give_way().await;
     }
     panic!("never: {what}");
 }
@@ -56,7 +62,7 @@ pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
 /// Lets other tasks run for a while: what would go on for ever shows itself meanwhile.
 pub(crate) async fn a_while() {
     for _ in 0..2_000 {
-        tokio::task::yield_now().await;
+        give_way().await;
     }
 }
 
