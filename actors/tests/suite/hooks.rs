@@ -70,12 +70,12 @@ impl Actor for Noting {
         self.verdict("handle")
     }
 
-    async fn handle_down(&mut self, down: wharf::Down, _: &mut Context<Msg>) -> Result<(), ExitReason> {
+    async fn handle_down(&mut self, down: Down, _: &mut Context<Msg>) -> Result<(), ExitReason> {
         self.note(format!("down: {}", down.reason));
         self.verdict("handle_down")
     }
 
-    async fn handle_exit(&mut self, exit: wharf::Exit, _: &mut Context<Msg>) -> Result<(), ExitReason> {
+    async fn handle_exit(&mut self, exit: Exit, _: &mut Context<Msg>) -> Result<(), ExitReason> {
         self.note(format!("exit: {}", exit.reason));
         self.verdict("handle_exit")
     }

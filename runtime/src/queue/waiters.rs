@@ -163,7 +163,10 @@ impl<M> Node<M> {
 
 impl<M> std::fmt::Debug for Node<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("purpose", &self.purpose).field("fate", &self.fate()).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("purpose", &self.purpose)
+            .field("fate", &self.fate())
+            .finish_non_exhaustive()
     }
 }
 
