@@ -133,6 +133,12 @@ fn a_send_that_gives_up_is_accepted_or_returned() {
     }
 }
 
+#[test]
+#[should_panic(expected = "something was lost or doubled")]
+fn a_withdrawal_that_takes_what_was_sent_is_found() {
+    WIDER.breaks("credit: withdraw takes all for its own", || withdrawal_against_hand_over(Roles::AsWritten));
+}
+
 /// A reservation waits before a send. The credit goes to it, or to the send, whatever comes first.
 fn withdrawal_of_a_reservation_against_a_grant(roles: Roles) {
     let actor = actor();
@@ -267,4 +273,10 @@ fn a_credit_for_the_dead_gives_the_message_back() {
             .min_iterations(200)
             .check("credits: death and hand-over", move || death_against_hand_over(roles));
     }
+}
+
+#[test]
+#[should_panic(expected = "something was lost or doubled")]
+fn a_refused_message_that_counts_as_sent_is_found() {
+    WIDER.breaks("credit: a refused message counts as sent", || death_against_hand_over(Roles::AsWritten));
 }

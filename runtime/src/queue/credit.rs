@@ -143,8 +143,9 @@ impl<M> Queue<M> {
                     Err(message) => {
                         // SAFETY: not published yet, so the place is still ours, and it is empty.
                         unsafe { at.put_message(message) };
+                        let lost = mutated("credit: a refused message counts as sent");
                         // SAFETY: the message lies in the node again, for its owner.
-                        unsafe { Node::publish(node, Fate::Closed) };
+                        unsafe { Node::publish(node, if lost { Fate::Sent } else { Fate::Closed }) };
                         (waker, Duty::None)
                     }
                 }
@@ -222,6 +223,7 @@ impl<M> Queue<M> {
                 drop(waker);
                 Withdrawn::Ours
             }
+            Fate::Sent if mutated("credit: withdraw takes all for its own") => Withdrawn::Ours,
             Fate::Sent => Withdrawn::Sent,
             Fate::Closed => Withdrawn::Ours,
             Fate::Granted => {
