@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-use wharf_runtime::{Down, Exit, ExitReason, Notice, Pooled, exit_watch};
+use wharf_runtime::{Down, Exit, ExitReason, Mailbox, Notice, Pooled, Serve, exit_watch, serve};
 
 use crate::Context;
 
@@ -117,41 +117,65 @@ macro_rules! unless_exiting {
     }};
 }
 
+/// A living actor: its state, and its own side of the mailbox.
+struct Living<A: Actor> {
+    actor: A,
+    cx: Context<A::Msg>,
+}
+
+impl<A: Actor> Serve for Living<A> {
+    type Message = A::Msg;
+
+    #[inline(always)]
+    fn mailbox(&self) -> &Mailbox<A::Msg> {
+        &self.cx.mailbox
+    }
+
+    #[inline(always)]
+    fn ended(&mut self) -> Option<ExitReason> {
+        self.cx.stop_reason()
+    }
+
+    #[inline(always)]
+    fn accepts(&self, msg: &A::Msg) -> bool {
+        self.actor.accepts(msg)
+    }
+
+    #[inline(always)]
+    fn handle(&mut self, msg: A::Msg) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        self.actor.handle(msg, &mut self.cx)
+    }
+}
+
 /// The life of an actor.
 ///
 /// Not an `async fn`: that would store the actor twice, as argument and as local.
 #[allow(clippy::manual_async_fn, reason = "an `async fn` stores its arguments twice")]
-pub(crate) fn run<A: Actor>(
-    mut actor: A,
-    mut cx: Context<A::Msg>,
-) -> impl Future<Output = ExitReason> + Send {
+pub(crate) fn run<A: Actor>(actor: A, cx: Context<A::Msg>) -> impl Future<Output = ExitReason> + Send {
+    let mut living = Living { actor, cx };
     async move {
-        cx.mailbox.keep_last_words();
+        living.cx.mailbox.keep_last_words();
         let reason = 'life: {
-            if let Err(reason) = unless_exiting!(actor.started(&mut cx)) {
+            if let Err(reason) = unless_exiting!(living.actor.started(&mut living.cx)) {
                 break 'life reason;
             }
             loop {
-                if let Some(reason) = cx.stop_reason() {
+                if let Err(reason) = serve(&mut living).await {
                     break 'life reason;
                 }
-                let accepting = &mut actor;
-                let handled = match cx.mailbox.receive_accepted(move |msg| accepting.accepts(msg)).await {
-                    Some(msg) => unless_exiting!(actor.handle(msg, &mut cx)),
-                    None => Pooled::new(|| handle_rest(&mut actor, &mut cx)).await,
-                };
-                if let Err(reason) = handled {
+                if let Err(reason) = Pooled::new(|| handle_rest(&mut living)).await {
                     break 'life reason;
                 }
             }
         };
-        Pooled::new(|| actor.stopped(&reason, &mut cx)).await;
+        Pooled::new(|| living.actor.stopped(&reason, &mut living.cx)).await;
         reason
     }
 }
 
 /// Handles what is no message: a notice, an exit signal, a stop.
-async fn handle_rest<A: Actor>(actor: &mut A, cx: &mut Context<A::Msg>) -> Result<(), ExitReason> {
+async fn handle_rest<A: Actor>(living: &mut Living<A>) -> Result<(), ExitReason> {
+    let Living { actor, cx } = living;
     match cx.mailbox.take_notice() {
         Some(Notice::Down(down)) => unless_exiting!(actor.handle_down(down, cx)),
         Some(Notice::Exit(exit)) => unless_exiting!(actor.handle_exit(exit, cx)),

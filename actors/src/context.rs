@@ -16,8 +16,9 @@ impl<M: Send + 'static> Context<M> {
         Self { mailbox, stop: None }
     }
 
+    #[inline(always)]
     pub(crate) fn stop_reason(&mut self) -> Option<ExitReason> {
-        self.stop.take()
+        if self.stop.is_some() { self.stop.take() } else { None }
     }
 
     /// This actor's address.

@@ -60,8 +60,8 @@ pub use crate::id::{ActorId, NodeId};
 pub use crate::mailbox::ask::Ask;
 pub use crate::mailbox::send::{Permit, Reserve, Send};
 pub use crate::mailbox::{
-    Event, Mailbox, Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Undelivered,
-    exit_watch,
+    Event, Mailbox, Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Serve, Undelivered, exit_watch,
+    serve,
 };
 pub use crate::node::{Node, NodeStats};
 pub use crate::queue::{Capacity, MAX_CAPACITY};

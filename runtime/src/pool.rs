@@ -55,7 +55,7 @@ mod imp {
 mod imp {
     use std::alloc::Layout;
     use std::cell::Cell;
-    use std::ptr::{NonNull, null_mut};
+    use std::ptr::{NonNull, null_mut, without_provenance_mut};
 
     use super::{fresh, release};
 
@@ -112,11 +112,17 @@ mod imp {
 
     /// Free pieces of one class.
     struct List {
+        /// The piece given back last, outside the list: what takes and gives in turn, as handlers
+        /// do, touches nothing else. Null when there is none; [`SHUT`] while none may be kept.
+        hot: Cell<*mut Piece>,
         first: Cell<*mut Piece>,
         /// How many more it keeps: 0 also before the thread's first gift, and when it is ending, so
         /// that the usual gift has one thing to check.
         room: Cell<usize>,
     }
+
+    /// No piece.
+    const SHUT: *mut Piece = without_provenance_mut(1);
 
     /// What a free piece holds.
     struct Piece {
@@ -136,8 +142,7 @@ mod imp {
     thread_local! {
         // These have no destructor: access is a plain offset from the thread's register, and stays
         // possible while the thread is ending.
-        static LISTS: [List; CLASSES] =
-            const { [const { List { first: Cell::new(null_mut()), room: Cell::new(0) } }; CLASSES] };
+        static LISTS: [List; CLASSES] = const { [const { List::new() }; CLASSES] };
         static STATE: Cell<State> = const { Cell::new(State::Unused) };
         static AT_EXIT: AtExit = const { AtExit };
     }
@@ -148,8 +153,12 @@ mod imp {
         fn drop(&mut self) {
             STATE.set(State::Closed);
             for class in (0..CLASSES).map(Class) {
-                class.with_list(|list| list.room.set(0));
-                while let Some(memory) = class.with_list(List::pop) {
+                let hot = class.with_list(|list| {
+                    list.room.set(0);
+                    list.take_hot(SHUT)
+                });
+                let next = || class.with_list(List::pop);
+                for memory in hot.into_iter().chain(std::iter::from_fn(next)) {
                     // SAFETY: a kept piece is free, and was allocated with its class's layout.
                     unsafe { release(memory, class.layout()) };
                 }
@@ -160,18 +169,25 @@ mod imp {
     #[inline(always)]
     pub(super) fn take(layout: Layout) -> NonNull<u8> {
         let Some(class) = Class::of(layout) else { return fresh(layout) };
+        let hot = class.with_list(|list| {
+            let hot = list.hot.get();
+            if hot.addr() <= SHUT.addr() {
+                return None;
+            }
+            list.hot.set(null_mut());
+            NonNull::new(hot).map(NonNull::cast)
+        });
+        hot.unwrap_or_else(|| take_cold(class))
+    }
+
+    #[inline(never)]
+    fn take_cold(class: Class) -> NonNull<u8> {
         let kept = class.with_list(|list| {
             let memory = list.pop()?;
             list.room.set(list.room.get() + 1);
             Some(memory)
         });
-        kept.unwrap_or_else(|| take_fresh(class))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn take_fresh(class: Class) -> NonNull<u8> {
-        fresh(class.layout())
+        kept.unwrap_or_else(|| fresh(class.layout()))
     }
 
     /// # Safety
@@ -182,6 +198,28 @@ mod imp {
             // SAFETY: by contract; without a class it was taken from `fresh` as it is.
             return unsafe { release(memory, layout) };
         };
+        let is_hot = class.with_list(|list| {
+            let is_free = list.hot.get().is_null();
+            if is_free {
+                list.hot.set(memory.cast().as_ptr());
+            }
+            is_free
+        });
+        if !is_hot {
+            // SAFETY: by contract; the class follows from the layout.
+            unsafe { give_cold(memory, class) };
+        }
+    }
+
+    /// # Safety
+    /// The memory is of this class, free, and given back once.
+    #[inline(never)]
+    unsafe fn give_cold(memory: NonNull<u8>, class: Class) {
+        // What was hot makes way: the last piece in is the first out.
+        let hot = class.with_list(|list| {
+            if list.hot.get() == SHUT { None } else { list.take_hot(memory.cast().as_ptr()) }
+        });
+        let memory = hot.unwrap_or(memory);
         let has_room = class.with_list(|list| {
             let room = list.room.get();
             if room == 0 {
@@ -193,7 +231,7 @@ mod imp {
             true
         });
         if !has_room {
-            // SAFETY: by contract; the class follows from the layout.
+            // SAFETY: by contract.
             unsafe { give_without_room(memory, class) };
         }
     }
@@ -227,7 +265,10 @@ mod imp {
             return STATE.set(State::Closed);
         }
         for class in (0..CLASSES).map(Class) {
-            class.with_list(|list| list.room.set(class.kept()));
+            class.with_list(|list| {
+                list.room.set(class.kept());
+                list.hot.set(null_mut());
+            });
         }
         STATE.set(State::Open);
     }
@@ -252,11 +293,24 @@ mod imp {
             let piece = |piece: *mut Piece| NonNull::new(piece);
             // SAFETY: the pieces of a list are free and hold their links.
             let next = |at: &NonNull<Piece>| piece(unsafe { at.as_ref() }.next);
-            self.with_list(|list| std::iter::successors(piece(list.first.get()), next).count())
+            self.with_list(|list| {
+                let hot = usize::from(list.hot.get().addr() > SHUT.addr());
+                hot + std::iter::successors(piece(list.first.get()), next).count()
+            })
         }
     }
 
     impl List {
+        const fn new() -> Self {
+            Self { hot: Cell::new(SHUT), first: Cell::new(null_mut()), room: Cell::new(0) }
+        }
+
+        /// The hot piece, if there is one, and what comes in its place.
+        fn take_hot(&self, then: *mut Piece) -> Option<NonNull<u8>> {
+            let hot = self.hot.replace(then);
+            if hot == SHUT { None } else { NonNull::new(hot).map(NonNull::cast) }
+        }
+
         #[inline(always)]
         fn pop(&self) -> Option<NonNull<u8>> {
             let piece = NonNull::new(self.first.get())?;

@@ -135,7 +135,7 @@ pub enum Armed {
 pub struct Run<M> {
     /// Code of the sender of the message received last.
     pub sender: u64,
-    /// The worker's slice in which the last turn began.
+    /// The slice in which it last parked for messages.
     pub last_slice: u32,
     /// On which worker's list of open deadlines the cell was put last, and in which tick.
     pub listed: u32,

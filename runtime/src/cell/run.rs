@@ -175,9 +175,6 @@ where
     unsafe { front.queue.begin_turn() };
     // SAFETY: by contract; not used across anything that makes another.
     let run = unsafe { front.run() };
-    let slice = seat.slice();
-    let cold = slice.wrapping_sub(run.last_slice) > budget::COLD_SLICES;
-    run.last_slice = slice;
     run.wait = Wait::Unknown;
     if run.armed == Armed::ThisTurn {
         run.armed = Armed::Earlier;
@@ -212,7 +209,7 @@ where
     seat.set_current(None);
     match polled {
         // SAFETY: by contract.
-        Ok(Poll::Pending) => unsafe { park::<M, F>(full, seat, cold) },
+        Ok(Poll::Pending) => unsafe { park::<M, F>(full, seat) },
         Ok(Poll::Ready(outcome)) => {
             // SAFETY: by contract.
             let reason = unsafe { ended(front, outcome.into_reason()) };
@@ -270,7 +267,7 @@ unsafe fn begin_rare<M>(front: &ActorCell<M>) -> Option<ExitReason> {
 /// # Safety
 /// As for [`run`].
 #[inline(always)]
-unsafe fn park<M, F>(full: &FullCell<M, F>, seat: &Seat, cold: bool) -> Ran
+unsafe fn park<M, F>(full: &FullCell<M, F>, seat: &Seat) -> Ran
 where
     M: Send + 'static,
     F: Future<Output: Outcome> + Send + 'static,
@@ -284,7 +281,8 @@ where
         // SAFETY: by contract.
         return unsafe { die::<M, F>(full, seat, reason) };
     }
-    if std::mem::take(&mut run.yielded) {
+    if run.yielded {
+        run.yielded = false;
         return Ran::Requeue;
     }
     if front.deadline.load(Ordering::Relaxed) != NEVER {
@@ -296,6 +294,9 @@ where
     let wants =
         run.armed == Armed::ThisTurn || (run.armed == Armed::Earlier && unsafe { front.queue.is_empty() });
     let parked = if wants {
+        let slice = seat.slice();
+        let cold = slice.wrapping_sub(run.last_slice) > budget::COLD_SLICES;
+        run.last_slice = slice;
         // SAFETY: by contract.
         unsafe { front.queue.park_for_messages(cold) }
     } else {

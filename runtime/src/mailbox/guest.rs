@@ -77,8 +77,18 @@ unsafe fn schedule<M>(cell: NonNull<Header>) {
     let guest = unsafe { cell.cast::<GuestCell<M>>().as_ref() };
     let waker = guest.waker.lock().take();
     if let Some(waker) = waker {
+        note_wake_of_other();
         waker.wake();
     }
+}
+
+/// A worker on this thread is not to keep tokio from what was woken.
+fn note_wake_of_other() {
+    Seat::with(|seat| {
+        if let Some(seat) = seat {
+            seat.note_wake_of_other();
+        }
+    });
 }
 
 unsafe fn clear_guest<M>(cell: NonNull<Header>) {

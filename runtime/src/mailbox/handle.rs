@@ -20,7 +20,7 @@ use crate::wait::note_wait;
 
 use super::guest::{self, GuestSeat};
 use super::next::{Found, Wanted, find};
-use super::receive::{Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
+use super::receive::{Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
 
 /// An actor's own queue, held by the actor alone.
 ///
@@ -267,15 +267,6 @@ impl<M> Mailbox<M> {
     #[doc(hidden)]
     pub fn keep_last_words(&self) {
         self.with_run(|run| run.last_words = true);
-    }
-
-    /// Receives the next message that `accepts` accepts; `None` when something else wants to be
-    /// looked at: a notice ([`Mailbox::take_notice`]), an exit signal, or a stop. A full save queue
-    /// shows as an exit signal.
-    #[doc(hidden)]
-    #[inline(always)]
-    pub const fn receive_accepted<F: FnMut(&M) -> bool>(&mut self, accepts: F) -> ReceiveAccepted<'_, M, F> {
-        ReceiveAccepted::new(self, accepts)
     }
 
     /// A notice that has come due.

@@ -9,13 +9,15 @@ mod next;
 mod receive;
 mod save;
 pub mod send;
+mod serve;
 mod signals;
 mod undelivered;
 
 pub(crate) use self::guest::{GuestFuture, open_guest};
 pub use self::handle::{Mailbox, exit_watch};
 pub use self::next::Event;
-pub use self::receive::{Next, Receive, ReceiveAccepted, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
+pub use self::receive::{Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
 pub use self::save::SaveQueue;
+pub use self::serve::{Serve, serve};
 pub use self::signals::Lane;
 pub use self::undelivered::Undelivered;

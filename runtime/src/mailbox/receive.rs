@@ -9,7 +9,6 @@ use std::time::Duration;
 use crate::cell::header::{ActorCell, Armed, Wait};
 use crate::cell::run::is_waker_of;
 use crate::error::{Elapsed, SaveQueueFull};
-use crate::exit::ExitReason;
 use crate::scheduler::Seat;
 use crate::signal::Notice;
 use crate::wait::Deadline;
@@ -37,7 +36,7 @@ fn in_turn<M, R>(
 /// # Safety
 /// The caller runs the cell, and holds no reference into its run part.
 #[inline(never)]
-unsafe fn poll_found<M>(
+pub(super) unsafe fn poll_found<M>(
     front: &ActorCell<M>,
     seat: &Seat,
     cx: &mut Context<'_>,
@@ -66,15 +65,12 @@ unsafe fn poll_found<M>(
     }
 }
 
-/// Begins to wait where nothing but the empty queue needs a look: no signals, no notes, no message,
-/// no senders that wait to hand over. Credits that are owed go back when the actor parks.
+/// Begins to wait where nothing but the queue, which was seen empty, needs a look: no signals, no
+/// notes, no senders that wait to hand over. Credits that are owed go back when the actor parks,
+/// and what came meanwhile keeps it from parking.
 #[inline(always)]
-fn wait_shortly<M>(front: &ActorCell<M>, cx: &Context<'_>) -> bool {
-    let short = front.lane.is_calm()
-        && !front.queue.hands_over()
-        && is_waker_of(cx.waker(), front.header())
-        // SAFETY: the caller runs the cell.
-        && unsafe { front.queue.front() }.is_none();
+pub(super) fn wait_shortly<M>(front: &ActorCell<M>, cx: &Context<'_>) -> bool {
+    let short = front.lane.is_calm() && !front.queue.hands_over() && is_waker_of(cx.waker(), front.header());
     if short {
         // SAFETY: the caller runs the cell, and holds no reference into its run part.
         let run = unsafe { front.run() };
@@ -90,7 +86,7 @@ fn wait_shortly<M>(front: &ActorCell<M>, cx: &Context<'_>) -> bool {
 /// As for [`poll_found`].
 #[cold]
 #[inline(never)]
-unsafe fn give_way<M>(front: &ActorCell<M>, cx: &mut Context<'_>) {
+pub(super) unsafe fn give_way<M>(front: &ActorCell<M>, cx: &mut Context<'_>) {
     // SAFETY: by contract.
     let run = unsafe { front.run() };
     run.wait = Wait::Turn;
@@ -149,10 +145,15 @@ impl<M> Future for Receive<'_, M> {
             return Poll::Pending;
         }
         // SAFETY: it is this actor's turn, so this thread holds its token.
-        if let Some(next) = unsafe { front.queue.front() }
-            // After the message's mark was seen: see `Lane::is_calm`.
-            && front.lane.is_calm()
-        {
+        let Some(next) = (unsafe { front.queue.front() }) else {
+            if wait_shortly(front, cx) {
+                me.waiting = true;
+                return Poll::Pending;
+            }
+            return me.poll_slow(seat, cx);
+        };
+        // After the message's mark was seen: see `Lane::is_calm`.
+        if front.lane.is_calm() {
             // SAFETY: as above; the reference ends here.
             let run = unsafe { front.run() };
             run.sender = next.sender();
@@ -166,10 +167,6 @@ impl<M> Future for Receive<'_, M> {
             }
             // SAFETY: as above.
             return Poll::Ready(Some(unsafe { front.queue.take(next) }));
-        }
-        if wait_shortly(front, cx) {
-            me.waiting = true;
-            return Poll::Pending;
         }
         me.poll_slow(seat, cx)
     }
@@ -205,110 +202,10 @@ impl<M> Drop for Receive<'_, M> {
     }
 }
 
-fn message_of<M>(found: Found<M>) -> Option<M> {
+pub(super) fn message_of<M>(found: Found<M>) -> Option<M> {
     match found {
         Found::Message(message) => Some(message),
         _ => None,
-    }
-}
-
-/// Future of `Mailbox::receive_accepted`.
-#[doc(hidden)]
-#[must_use = "futures do nothing unless awaited"]
-pub struct ReceiveAccepted<'a, M, F> {
-    mailbox: &'a mut Mailbox<M>,
-    accepts: F,
-    waiting: bool,
-    searching: bool,
-}
-
-impl<'a, M, F> ReceiveAccepted<'a, M, F> {
-    #[inline(always)]
-    pub(super) const fn new(mailbox: &'a mut Mailbox<M>, accepts: F) -> Self {
-        Self { mailbox, accepts, waiting: false, searching: false }
-    }
-}
-
-impl<M, F: FnMut(&M) -> bool + Unpin> Future for ReceiveAccepted<'_, M, F> {
-    type Output = Option<M>;
-
-    #[inline(always)]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<M>> {
-        let me = &mut *self;
-        let front = me.mailbox.pid().cell();
-        let own = Seat::with(|seat| match seat {
-            Some(seat) if seat.is_current(front.header()) => Some(ptr::from_ref(seat)),
-            _ => None,
-        });
-        let Some(seat) = own else { return Poll::Ready(None) };
-        // SAFETY: the seat is taken on this thread for longer than this poll.
-        let seat = unsafe { &*seat };
-        if !seat.charge() {
-            // SAFETY: it is this actor's turn.
-            unsafe { give_way(front, cx) };
-            return Poll::Pending;
-        }
-        // SAFETY: it is this actor's turn, so this thread holds its token.
-        if let Some(next) = unsafe { front.queue.front() }
-            // After the message's mark was seen: see `Lane::is_calm`.
-            && front.lane.is_calm()
-            && (me.accepts)(next.message())
-        {
-            // SAFETY: as above; the reference ends here.
-            let run = unsafe { front.run() };
-            run.sender = next.sender();
-            run.armed = Armed::No;
-            me.waiting = false;
-            seat.counters.count_handled();
-            // Two returns, not one: merging them would move the message through the stack.
-            if next.is_last() {
-                // SAFETY: as above.
-                return Poll::Ready(Some(unsafe { front.queue.take_last(next) }));
-            }
-            // SAFETY: as above.
-            return Poll::Ready(Some(unsafe { front.queue.take(next) }));
-        }
-        if wait_shortly(front, cx) {
-            me.waiting = true;
-            return Poll::Pending;
-        }
-        me.poll_slow(seat, cx)
-    }
-}
-
-impl<M, F: FnMut(&M) -> bool> ReceiveAccepted<'_, M, F> {
-    #[inline(never)]
-    fn poll_slow(&mut self, seat: &Seat, cx: &mut Context<'_>) -> Poll<Option<M>> {
-        if !std::mem::replace(&mut self.searching, true) {
-            self.mailbox.restart_search();
-        }
-        let front = self.mailbox.pid().cell();
-        let accepts = &mut self.accepts;
-        let mut filter = |message: &M, _: u64| accepts(message);
-        // SAFETY: it is this actor's turn, and nothing is borrowed.
-        let found = unsafe { poll_found(front, seat, cx, Wanted::Accepted(&mut filter), &mut self.waiting) };
-        if let Poll::Ready(Found::SaveQueueFull(limit)) = found {
-            let reason = ExitReason::from(SaveQueueFull::new(front.id(), limit));
-            // SAFETY: as above.
-            unsafe { front.run() }.extension().exiting.get_or_insert(reason);
-            front.lane.attend();
-        }
-        found.map(message_of)
-    }
-}
-
-impl<M, F> Drop for ReceiveAccepted<'_, M, F> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if self.waiting {
-            disarm(self.mailbox, true);
-        }
-    }
-}
-
-impl<M, F> std::fmt::Debug for ReceiveAccepted<'_, M, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReceiveAccepted").finish_non_exhaustive()
     }
 }
 

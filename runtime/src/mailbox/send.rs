@@ -5,7 +5,7 @@ use std::future::Future;
 use std::marker::PhantomPinned;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::pin::{Pin, pin};
-use std::ptr::{NonNull, null_mut, without_provenance_mut};
+use std::ptr::{self, NonNull, null_mut, without_provenance_mut};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::error::SendError;
 use crate::pool;
 use crate::queue::{Batch, Duty, Enqueued, Fate, Node, Withdrawn};
-use crate::scheduler::{Seat, carry_out};
+use crate::scheduler::{Seat, carry_out, schedule_from};
 use crate::wait::{Deadline, note_wait};
 
 use super::undelivered::Undelivered;
@@ -294,7 +294,7 @@ impl<M> Waiter<M> {
     /// It came from `place`, is not linked, and its message has been taken, if it had one.
     unsafe fn discard(node: NonNull<Node<M>>) {
         // SAFETY: by contract.
-        unsafe { std::ptr::drop_in_place(node.as_ptr()) };
+        unsafe { ptr::drop_in_place(node.as_ptr()) };
         // SAFETY: by contract; taken with this layout.
         unsafe { pool::give(node.cast(), Layout::new::<Node<M>>()) };
     }
@@ -325,22 +325,31 @@ impl<M> Future for Send<'_, M> {
         let me = unsafe { self.get_unchecked_mut() };
         if me.waiter.is_new() {
             let cell = me.pid.cell();
-            let (sender, lasts) = charge(cell);
-            if !lasts {
-                give_way(cx);
-                return Poll::Pending;
-            }
+            let seat = Seat::with(|seat| seat.map(ptr::from_ref));
+            // SAFETY: the seat is taken on this thread for longer than this poll.
+            let seat = seat.map(|seat| unsafe { &*seat }).filter(|seat| seat.is_of(cell.node));
+            let sender = match seat {
+                Some(seat) if !seat.charge() => {
+                    give_way(cx);
+                    return Poll::Pending;
+                }
+                Some(seat) => seat.code(),
+                None => 0,
+            };
             // SAFETY: new, so the message is here; it is put back, or the waiter is done.
             match cell.queue.try_push(unsafe { me.message.assume_init_read() }, sender) {
                 Ok(duty) => {
                     me.waiter = Waiter::DONE;
-                    carry_out(cell.header(), duty);
+                    if duty == Duty::Schedule {
+                        // SAFETY: the duty is the token.
+                        unsafe { schedule_from(seat, NonNull::from(cell.header())) };
+                    }
                     return Poll::Ready(Ok(()));
                 }
-                Err(message) => return me.poll_new(message, sender, cx),
+                Err(message) => return Self::polled(me.poll_new(message, sender, cx)),
             }
         }
-        me.poll_waiting(cx)
+        Self::polled(me.poll_waiting(cx))
     }
 }
 
@@ -351,22 +360,35 @@ fn give_way(cx: &Context<'_>) {
     cx.waker().wake_by_ref();
 }
 
+/// What a poll came to where it was not short. A pointer, so that the short way, which nearly all
+/// sends take, has no error to carry about.
+type Long<M> = Poll<Option<Box<SendError<M>>>>;
+
 impl<M> Send<'_, M> {
+    #[inline(always)]
+    fn polled(long: Long<M>) -> Poll<Result<(), SendError<M>>> {
+        match long {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(None) => Poll::Ready(Ok(())),
+            Poll::Ready(Some(error)) => Poll::Ready(Err(*error)),
+        }
+    }
+
     /// The short way has failed.
     #[cold]
     #[inline(never)]
-    fn poll_new(&mut self, mut message: M, sender: u64, cx: &Context<'_>) -> Poll<Result<(), SendError<M>>> {
+    fn poll_new(&mut self, mut message: M, sender: u64, cx: &Context<'_>) -> Long<M> {
         // Whatever happens to the message, it is not here any more.
         self.waiter = Waiter::DONE;
         let cell = self.pid.cell();
         loop {
             message = match self.pid.push_slow(message, sender) {
-                Pushed::Done => return Poll::Ready(Ok(())),
-                Pushed::Failed(error) => return Poll::Ready(Err(error)),
+                Pushed::Done => return Poll::Ready(None),
+                Pushed::Failed(error) => return Poll::Ready(Some(Box::new(error))),
                 Pushed::NoRoom(message) => message,
             };
             if self.pid.is_self() {
-                return Poll::Ready(Err(self.pid.full(message)));
+                return Poll::Ready(Some(Box::new(self.pid.full(message))));
             }
             let node = Waiter::place(Node::with_message(message, sender));
             // SAFETY: not linked; it stays where it is until it is served or withdrawn.
@@ -385,7 +407,7 @@ impl<M> Send<'_, M> {
             message = match cell.queue.try_push(message, sender) {
                 Ok(duty) => {
                     carry_out(cell.header(), duty);
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(None);
                 }
                 Err(message) => message,
             };
@@ -394,8 +416,8 @@ impl<M> Send<'_, M> {
 
     #[cold]
     #[inline(never)]
-    fn poll_waiting(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendError<M>>> {
-        let Some(node) = self.waiter.node() else { return Poll::Ready(Ok(())) };
+    fn poll_waiting(&mut self, cx: &Context<'_>) -> Long<M> {
+        let Some(node) = self.waiter.node() else { return Poll::Ready(None) };
         // SAFETY: enqueued in an earlier poll.
         match unsafe { self.pid.cell().queue.refresh(node, cx.waker()) } {
             Fate::Waiting => {
@@ -408,13 +430,13 @@ impl<M> Send<'_, M> {
                 let message = unsafe { node.as_ref().take_message() };
                 // SAFETY: unlinked, and its message was taken.
                 unsafe { Waiter::discard(node) };
-                Poll::Ready(Err(self.pid.closed(message)))
+                Poll::Ready(Some(Box::new(self.pid.closed(message))))
             }
             Fate::Sent | Fate::Granted => {
                 self.waiter = Waiter::DONE;
                 // SAFETY: unlinked, and its message was taken over.
                 unsafe { Waiter::discard(node) };
-                Poll::Ready(Ok(()))
+                Poll::Ready(None)
             }
         }
     }
@@ -426,6 +448,8 @@ impl<M> Send<'_, M> {
     }
 
     /// Ends the wait.
+    #[cold]
+    #[inline(never)]
     fn withdraw(&mut self) -> Option<M> {
         let waiter = std::mem::replace(&mut self.waiter, Waiter::DONE);
         if waiter.is_new() {

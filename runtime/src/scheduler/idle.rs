@@ -134,6 +134,12 @@ impl Idle {
         if self.may_notify() { self.notify_one() } else { None }
     }
 
+    /// Whether a worker seems to be asleep.
+    pub fn has_sleeper(&self) -> bool {
+        // Relaxed: a hint.
+        self.word.load(Ordering::Relaxed) & SLEEPING != 0
+    }
+
     /// Whether it looks as if [`Idle::notify_one`] had somebody to take out: one load, no fence.
     #[inline(always)]
     pub fn may_notify(&self) -> bool {

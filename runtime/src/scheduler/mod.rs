@@ -205,20 +205,43 @@ pub fn carry_out(cell: &Header, duty: Duty) {
 /// The caller holds the cell's token and gives it up.
 #[inline(always)]
 pub unsafe fn schedule(cell: NonNull<Header>) {
+    Seat::with(|seat| {
+        // SAFETY: the token's reference keeps the cell alive.
+        let node = unsafe { cell.as_ref() }.node;
+        // SAFETY: by contract.
+        unsafe { schedule_from(seat.filter(|seat| seat.is_of(node)), cell) };
+    });
+}
+
+/// Schedules a cell from the seat taken on this thread, if that is one of the cell's node.
+///
+/// # Safety
+/// As for [`schedule`].
+#[inline(always)]
+pub unsafe fn schedule_from(seat: Option<&Seat>, cell: NonNull<Header>) {
+    // SAFETY: the token's reference keeps the cell alive.
+    let vtable = unsafe { cell.as_ref() }.vtable;
+    if let Some(seat) = seat
+        && let Some(worker) = seat.worker()
+        && vtable.schedule.is_none()
+    {
+        worker.push_local(cell);
+    } else {
+        // SAFETY: by contract.
+        unsafe { schedule_elsewhere(cell) };
+    }
+}
+
+/// # Safety
+/// As for [`schedule`].
+#[cold]
+#[inline(never)]
+unsafe fn schedule_elsewhere(cell: NonNull<Header>) {
     // SAFETY: the token's reference keeps the cell alive.
     let header = unsafe { cell.as_ref() };
-    if let Some(special) = header.vtable.schedule {
+    match header.vtable.schedule {
         // SAFETY: by contract.
-        return unsafe { special(cell) };
+        Some(special) => unsafe { special(cell) },
+        None => NodeShared::of(header).scheduler.inject(Task(cell)),
     }
-    Seat::with(|seat| {
-        if let Some(seat) = seat
-            && seat.is_of(header.node)
-            && let Some(worker) = seat.worker()
-        {
-            worker.push_local(cell);
-        } else {
-            NodeShared::of(header).scheduler.inject(Task(cell));
-        }
-    });
 }

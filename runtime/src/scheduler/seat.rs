@@ -37,8 +37,8 @@ pub struct Seat {
     ticks: Cell<i32>,
     now: Cell<Timestamp>,
     slice_end: Cell<Timestamp>,
-    over: Cell<bool>,
     slice: Cell<u32>,
+    woke_others: Cell<bool>,
     fate: RefCell<Option<Fate>>,
     /// With the code of who dropped each, and in which turn.
     orphans: RefCell<Vec<(u64, u64, Orphan)>>,
@@ -102,8 +102,8 @@ impl Seat {
             ticks: Cell::new(TICKS),
             now: Cell::new(now),
             slice_end: Cell::new(Timestamp::MAX),
-            over: Cell::new(false),
             slice: Cell::new(0),
+            woke_others: Cell::new(false),
             fate: RefCell::new(None),
             orphans: RefCell::new(Vec::new()),
             cache: RefCell::default(),
@@ -185,7 +185,7 @@ impl Seat {
         self.code.get()
     }
 
-    /// Charges one unit of work; false when the slice is over.
+    /// Charges one unit of work; false when the slice is over, and from then on.
     #[inline(always)]
     pub fn charge(&self) -> bool {
         let left = self.ticks.get() - 1;
@@ -200,7 +200,6 @@ impl Seat {
         self.now.set(now);
         if now >= self.slice_end.get() {
             self.ticks.set(0);
-            self.over.set(true);
             return false;
         }
         self.ticks.set(TICKS - 1);
@@ -211,22 +210,26 @@ impl Seat {
     pub fn begin_slice(&self, now: Timestamp, end: Timestamp) -> u32 {
         self.now.set(now);
         self.slice_end.set(end);
-        self.over.set(false);
         self.ticks.set(TICKS);
+        self.woke_others.set(false);
         self.slice.set(self.node().next_slice());
         self.slice.get()
+    }
+
+    /// Notes that a task which tokio runs was woken in this slice.
+    pub fn note_wake_of_other(&self) {
+        self.woke_others.set(true);
+    }
+
+    /// Whether one was.
+    pub fn has_woken_others(&self) -> bool {
+        self.woke_others.get()
     }
 
     /// Number of the slice under way.
     #[inline(always)]
     pub fn slice(&self) -> u32 {
         self.slice.get()
-    }
-
-    /// Whether the slice is over.
-    #[inline(always)]
-    pub fn is_over(&self) -> bool {
-        self.over.get()
     }
 
     /// The time, as of the last look at the clock.

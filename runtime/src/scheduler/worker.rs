@@ -12,7 +12,7 @@ use crate::node::NodeShared;
 use crate::primitive::{AtomicBool, Ordering};
 use crate::time::{Tick, Timestamp};
 
-use super::budget::{INJECTOR_EVERY, LIFO_STREAK, SLICE};
+use super::budget::{INJECTOR_EVERY, LIFO_STREAK, SLICE, SLICES};
 use super::deque::Ring;
 use super::idle::Sleep;
 use super::seat::Seat;
@@ -32,7 +32,7 @@ pub struct Worker {
     index: usize,
     lifo: Cell<*const Header>,
     streak: Cell<u32>,
-    turn: Cell<u32>,
+    until_injector: Cell<u32>,
     random: Cell<u32>,
     notified: AtomicBool,
     waker: OnceLock<Waker>,
@@ -65,7 +65,7 @@ impl Worker {
             index,
             lifo: Cell::new(ptr::null()),
             streak: Cell::new(0),
-            turn: Cell::new(0),
+            until_injector: Cell::new(INJECTOR_EVERY),
             random: Cell::new(random),
             notified: AtomicBool::new(false),
             waker: OnceLock::new(),
@@ -147,12 +147,12 @@ impl Worker {
 
     #[inline(always)]
     fn next(&self) -> Option<NonNull<Header>> {
-        let turn = self.turn.get().wrapping_add(1);
-        self.turn.set(turn);
-        if turn.is_multiple_of(INJECTOR_EVERY)
-            && let Some(task) = self.node().scheduler.injector.pop()
+        let left = self.until_injector.get();
+        self.until_injector.set(left.wrapping_sub(1));
+        if left == 0
+            && let Some(cell) = self.next_injected()
         {
-            return Some(task.0);
+            return Some(cell);
         }
         if let Some(cell) = NonNull::new(self.lifo.replace(ptr::null()).cast_mut()) {
             let streak = self.streak.get();
@@ -167,6 +167,13 @@ impl Worker {
         }
         self.streak.set(0);
         self.pop_back().or_else(|| self.next_elsewhere())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_injected(&self) -> Option<NonNull<Header>> {
+        self.until_injector.set(INJECTOR_EVERY);
+        self.node().scheduler.injector.pop().map(|task| task.0)
     }
 
     #[cold]
@@ -217,12 +224,14 @@ impl Worker {
                 self.node().scheduler.end_search();
             }
             // SAFETY: the entry came with the cell's token.
-            unsafe { self.run(cell) };
+            let again = unsafe { self.run(cell) };
             self.seat.counters.count_turn();
-            if !self.seat.charge() || self.seat.is_over() {
+            if !self.seat.charge() {
                 break Slice::Over;
             }
-            if !tokio::task::coop::has_budget_remaining() {
+            // A turn that found tokio's budget spent has its wake already, or gets it when this
+            // worker yields.
+            if again && !tokio::task::coop::has_budget_remaining() {
                 break Slice::Over;
             }
         };
@@ -236,21 +245,35 @@ impl Worker {
         ended
     }
 
-    /// Runs one turn.
+    /// Whether another slice may follow at once: a thread of tokio's is free to poll its drivers and
+    /// run its tasks, and none is known to wait for this one.
+    fn may_go_on(&self) -> bool {
+        let scheduler = &self.node().scheduler;
+        scheduler.idle.has_sleeper()
+            && !self.seat.has_woken_others()
+            && tokio::task::coop::has_budget_remaining()
+            && scheduler.tokio().is_some_and(|tokio| tokio.metrics().global_queue_depth() == 0)
+    }
+
+    /// Runs one turn; true when the actor wants another.
     ///
     /// # Safety
     /// The caller holds the cell's token and gives it up.
     #[inline(always)]
-    unsafe fn run(&self, cell: NonNull<Header>) {
+    unsafe fn run(&self, cell: NonNull<Header>) -> bool {
         // SAFETY: the token's reference keeps the cell alive.
         let run = unsafe { cell.as_ref() }.vtable.run;
         // SAFETY: by contract.
         match unsafe { run(cell, &self.seat) } {
             Ran::Parked => {}
-            Ran::Requeue => self.push_again(cell),
+            Ran::Requeue => {
+                self.push_again(cell);
+                return true;
+            }
             // SAFETY: the token's reference, given up with the dead actor.
             Ran::Done => unsafe { Header::release(cell) },
         }
+        false
     }
 
     /// Announces sleep; true when the worker really may sleep. `armed` is the shared alarm it took
@@ -326,12 +349,15 @@ impl Future for WorkerTask {
         me.yielding = None;
         // This poll may come from a wake that no notifier sent: then we are still marked.
         node.scheduler.idle.wake_up(me.index);
+        let mut slices = 0;
         loop {
             if node.scheduler.is_stopped() {
                 me.finished = true;
                 return Poll::Ready(());
             }
+            slices += 1;
             match worker.slice() {
+                Slice::Over if slices < SLICES && worker.may_go_on() => {}
                 Slice::Over => {
                     // Deferred by tokio until it has polled its drivers: a self-wake would starve
                     // sockets and timers.

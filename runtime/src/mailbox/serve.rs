@@ -1,0 +1,194 @@
+//! An actor's loop as one future: receive, handle, again.
+//!
+//! An `async` block would do the same, and would keep each message, each receive and each handler
+//! in its own state on their way from one to the other: half of what a hop costs. Here a message
+//! goes from its slot into its handler.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::task::{Context, Poll};
+
+use crate::cell::pooled::Pooled;
+use crate::error::SaveQueueFull;
+use crate::exit::ExitReason;
+use crate::scheduler::Seat;
+
+use super::exit_watch;
+use super::handle::Mailbox;
+use super::next::{Found, Wanted};
+use super::receive::{give_way, message_of, poll_found, wait_shortly};
+
+/// State that messages are handled with.
+#[doc(hidden)]
+pub trait Serve: Send {
+    /// What it handles.
+    type Message: Send + 'static;
+
+    /// Where they come from.
+    fn mailbox(&self) -> &Mailbox<Self::Message>;
+
+    /// Why no further message is wanted, if so. Asked before each.
+    fn ended(&mut self) -> Option<ExitReason>;
+
+    /// Whether it wants this message now.
+    fn accepts(&self, message: &Self::Message) -> bool;
+
+    /// Handles a message.
+    fn handle(&mut self, message: Self::Message) -> impl Future<Output = Result<(), ExitReason>> + Send;
+}
+
+/// Receives and handles messages. Ready with `Ok` when something else wants to be looked at: a
+/// notice ([`Mailbox::take_notice`]), an exit signal, or a stop; with `Err` when the actor is to
+/// end. A full save queue shows as an exit signal.
+///
+/// A handler that waits is given up when an exit signal ends the actor.
+#[doc(hidden)]
+#[inline(always)]
+pub fn serve<'a, S: Serve>(
+    state: &'a mut S,
+) -> impl Future<Output = Result<(), ExitReason>> + Send + use<'a, S> {
+    Serving::new(state, |state: &'a mut S, message| state.handle(message))
+}
+
+/// `handle` makes a handler's future of the state and a message.
+struct Serving<'a, S, H, F> {
+    /// Lent to the handler while there is one, else ours.
+    state: NonNull<S>,
+    handle: H,
+    handler: Option<Pooled<F>>,
+    /// The receive under way has looked through what was skipped.
+    searching: bool,
+    _state: PhantomData<&'a mut S>,
+}
+
+// SAFETY: it is a unique reference to the state, and a future made of it.
+unsafe impl<S: Send, H: Send, F: Send> Send for Serving<'_, S, H, F> {}
+
+impl<'a, S, H, F> Serving<'a, S, H, F>
+where
+    S: Serve,
+    H: FnMut(&'a mut S, S::Message) -> F,
+{
+    fn new(state: &'a mut S, handle: H) -> Self {
+        Self { state: NonNull::from(state), handle, handler: None, searching: false, _state: PhantomData }
+    }
+
+    /// The next message.
+    #[inline(always)]
+    fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<S::Message>> {
+        // SAFETY: there is no handler, so the state is ours for the length of this call.
+        let state = unsafe { self.state.as_ref() };
+        let front = state.mailbox().pid().cell();
+        let own = Seat::with(|seat| match seat {
+            Some(seat) if seat.is_current(front.header()) => Some(ptr::from_ref(seat)),
+            _ => None,
+        });
+        let Some(seat) = own else { return Poll::Ready(None) };
+        // SAFETY: the seat is taken on this thread for longer than this poll.
+        let seat = unsafe { &*seat };
+        if !seat.charge() {
+            // SAFETY: it is this actor's turn.
+            unsafe { give_way(front, cx) };
+            return Poll::Pending;
+        }
+        // SAFETY: it is this actor's turn, so this thread holds its token.
+        let Some(next) = (unsafe { front.queue.front() }) else {
+            return if wait_shortly(front, cx) { Poll::Pending } else { self.receive_slow(seat, cx) };
+        };
+        // The lane after the message's mark was seen: see `Lane::is_calm`.
+        if front.lane.is_calm() && state.accepts(next.message()) {
+            // SAFETY: as above; the reference ends here.
+            let run = unsafe { front.run() };
+            run.sender = next.sender();
+            run.armed = crate::cell::header::Armed::No;
+            self.searching = false;
+            seat.counters.count_handled();
+            // Two returns, not one: merging them would move the message through the stack.
+            if next.is_last() {
+                // SAFETY: as above.
+                return Poll::Ready(Some(unsafe { front.queue.take_last(next) }));
+            }
+            // SAFETY: as above.
+            return Poll::Ready(Some(unsafe { front.queue.take(next) }));
+        }
+        self.receive_slow(seat, cx)
+    }
+
+    #[inline(never)]
+    fn receive_slow(&mut self, seat: &Seat, cx: &mut Context<'_>) -> Poll<Option<S::Message>> {
+        // SAFETY: there is no handler, so the state is ours for the length of this call.
+        let state = unsafe { self.state.as_ref() };
+        let mailbox = state.mailbox();
+        if !std::mem::replace(&mut self.searching, true) {
+            mailbox.restart_search();
+        }
+        let front = mailbox.pid().cell();
+        let mut filter = |message: &S::Message, _: u64| state.accepts(message);
+        let wanted = Wanted::Accepted(&mut filter);
+        // SAFETY: it is this actor's turn, and nothing is borrowed.
+        let found = unsafe { poll_found(front, seat, cx, wanted, &mut false) };
+        if found.is_ready() {
+            self.searching = false;
+        }
+        if let Poll::Ready(Found::SaveQueueFull(limit)) = found {
+            let reason = ExitReason::from(SaveQueueFull::new(front.id(), limit));
+            // SAFETY: as above.
+            unsafe { front.run() }.extension().exiting.get_or_insert(reason);
+            front.lane.attend();
+        }
+        found.map(message_of)
+    }
+}
+
+impl<'a, S, H, F> Future for Serving<'a, S, H, F>
+where
+    S: Serve,
+    H: FnMut(&'a mut S, S::Message) -> F,
+    F: Future<Output = Result<(), ExitReason>>,
+{
+    type Output = Result<(), ExitReason>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: nothing in it is address-sensitive: a handler has an address of its own.
+        let me = unsafe { self.get_unchecked_mut() };
+        if me.handler.is_some() && exit_watch::is_exiting() {
+            me.handler = None;
+            return Poll::Ready(Err(exit_watch::reason().unwrap_or_default()));
+        }
+        let mut under_way = me.handler.take();
+        loop {
+            // One place polls handlers, new or not: two would not be compiled in line.
+            let mut handler = match under_way.take() {
+                Some(handler) => handler,
+                None => {
+                    // SAFETY: there is no handler, so the state is ours until one is made.
+                    let state: &'a mut S = unsafe { &mut *me.state.as_ptr() };
+                    if let Some(reason) = state.ended() {
+                        return Poll::Ready(Err(reason));
+                    }
+                    let message = match me.receive(cx) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(None) => return Poll::Ready(Ok(())),
+                        Poll::Ready(Some(message)) => message,
+                    };
+                    // No exit signal has come: the lane was calm, or its signals were received.
+                    // SAFETY: as above; from here on the state is the handler's.
+                    let state: &'a mut S = unsafe { &mut *me.state.as_ptr() };
+                    let handle = &mut me.handle;
+                    Pooled::new(|| handle(state, message))
+                }
+            };
+            match Pin::new(&mut handler).poll(cx) {
+                Poll::Pending => {
+                    me.handler = Some(handler);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(())) => {}
+                other => return other,
+            }
+        }
+    }
+}
