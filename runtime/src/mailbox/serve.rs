@@ -187,7 +187,7 @@ where
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(())) => {}
-                other => return other,
+                other @ Poll::Ready(_) => return other,
             }
         }
     }
