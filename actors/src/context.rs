@@ -1,19 +1,29 @@
 //! What an actor can do in its handlers.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::future::Future;
 use std::time::Duration;
 
-use wharf_runtime::{ActorId, AnyPid, ExitReason, Mailbox, MonitorRef, Node, Pid, Timer, Timestamp};
+use futures_core::Stream;
+use wharf_runtime::{
+    ActorId, AnyPid, ExitReason, Mailbox, MonitorRef, Node, Pid, StashFull, TaskError, Timer, Timestamp,
+};
+
+use crate::task::{self, Task};
 
 /// An actor's own side: its address, its end, its links, monitors and timers.
 #[derive(Debug)]
 pub struct Context<M> {
     pub(crate) mailbox: Mailbox<M>,
     stop: Option<ExitReason>,
+    /// Boxed, since few actors have any.
+    timers: Option<Box<HashMap<Cow<'static, str>, Timer>>>,
 }
 
 impl<M: Send + 'static> Context<M> {
     pub(crate) const fn new(mailbox: Mailbox<M>) -> Self {
-        Self { mailbox, stop: None }
+        Self { mailbox, stop: None, timers: None }
     }
 
     #[inline(always)]
@@ -96,6 +106,183 @@ impl<M: Send + 'static> Context<M> {
     /// Sends what `message` makes to this actor every `period`, first after one period.
     pub fn send_every(&self, period: Duration, message: impl FnMut() -> M + Send + 'static) -> Timer {
         self.mailbox.send_every(period, message)
+    }
+
+    /// Sends `message` to this actor after `delay`, under a name: a timer of this name that was set
+    /// before is cancelled, and its message is not handled, even if it has rung.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use wharf::prelude::*;
+    ///
+    /// struct Idle(Reply<&'static str>);
+    ///
+    /// impl Actor for Idle {
+    ///     type Msg = &'static str;
+    ///
+    ///     async fn handle(&mut self, msg: &'static str, cx: &mut Context<&'static str>) -> Result<(), ExitReason> {
+    ///         if msg == "idle" {
+    ///             let _ = std::mem::replace(&mut self.0, Reply::none()).send(msg);
+    ///         } else {
+    ///             cx.set_timer("idle", Duration::from_millis(5), "idle");
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// wharf::block_on(async {
+    ///     let guest = wharf::spawn_fn(async |mut mailbox: Mailbox<Reply<&str>>| {
+    ///         if let Some(reply) = mailbox.receive().await {
+    ///             let idle = wharf::spawn(Idle(reply));
+    ///             idle.send("busy").await.unwrap();
+    ///             idle.send("busy").await.unwrap();
+    ///         }
+    ///     });
+    ///     assert_eq!(guest.ask(|reply| reply).await, Ok("idle"));
+    /// });
+    /// ```
+    pub fn set_timer(&mut self, name: impl Into<Cow<'static, str>>, delay: Duration, message: M) {
+        let name = name.into();
+        // First the old one: none of its messages may come after this call.
+        self.cancel_timer(&name);
+        let timer = self.mailbox.send_after(delay, message);
+        self.timers.get_or_insert_default().insert(name, timer);
+    }
+
+    /// As [`Context::set_timer`], every `period`, first after one period.
+    pub fn set_interval(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        period: Duration,
+        message: impl FnMut() -> M + Send + 'static,
+    ) {
+        let name = name.into();
+        self.cancel_timer(&name);
+        let timer = self.mailbox.send_every(period, message);
+        self.timers.get_or_insert_default().insert(name, timer);
+    }
+
+    /// Cancels the timer of this name: no message of it is handled from now on. False when there
+    /// was none, or its message has been handled.
+    pub fn cancel_timer(&mut self, name: &str) -> bool {
+        let timer = self.timers.as_mut().and_then(|timers| timers.remove(name));
+        timer.is_some_and(|timer| timer.cancel())
+    }
+
+    /// Whether a timer of this name is set and has not rung for the last time.
+    #[must_use]
+    pub fn has_timer(&self, name: &str) -> bool {
+        self.timers.as_ref().and_then(|timers| timers.get(name)).is_some_and(Timer::is_armed)
+    }
+
+    /// Puts the message under way aside, until [`Context::unstash_all`]: for what an actor can't
+    /// handle in its present state. Where a look at the message is enough to know that,
+    /// [`Actor::accepts`](crate::Actor::accepts) does it with less.
+    ///
+    /// # Errors
+    /// [`StashFull`] gives the message back: it holds as many as the mailbox, unless
+    /// [`Spawn::save_limit`](crate::Spawn::save_limit) says otherwise.
+    pub fn stash(&mut self, message: M) -> Result<(), StashFull<M>> {
+        self.mailbox.stash(message)
+    }
+
+    /// Puts all that was put aside before whatever waits in the mailbox, in its old order; says how
+    /// many messages.
+    pub fn unstash_all(&mut self) -> usize {
+        self.mailbox.unstash_all()
+    }
+
+    /// Handles `message` next, before whatever waits in the mailbox: to go on after `started` has
+    /// let its spawner go on, or to cut long work into pieces between which signals act.
+    pub fn continue_with(&mut self, message: M) {
+        self.mailbox.put_first(message);
+    }
+
+    /// Runs `future` beside this actor. Its result, or that it panicked, comes as the message that
+    /// `message` makes; exactly one comes, unless the task is cancelled. It ends with this actor.
+    pub fn spawn_task<F>(
+        &self,
+        future: F,
+        message: impl FnOnce(Result<F::Output, TaskError>) -> M + Send + 'static,
+    ) -> Task
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        task::spawn_task(self.pid(), future, message)
+    }
+
+    /// Runs `future` beside this actor, and handles what it gives as the message that `message`
+    /// makes. A panic in it ends this actor as one of its own would. It ends with this actor.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// struct Fetcher;
+    ///
+    /// enum FetcherMsg {
+    ///     Fetch(Reply<String>),
+    ///     Fetched(String, Reply<String>),
+    /// }
+    ///
+    /// impl Actor for Fetcher {
+    ///     type Msg = FetcherMsg;
+    ///
+    ///     async fn handle(&mut self, msg: FetcherMsg, cx: &mut Context<FetcherMsg>) -> Result<(), ExitReason> {
+    ///         match msg {
+    ///             FetcherMsg::Fetch(reply) => {
+    ///                 let slow = async { String::from("page") };
+    ///                 cx.pipe_to_self(slow, |page| FetcherMsg::Fetched(page, reply));
+    ///             }
+    ///             FetcherMsg::Fetched(page, reply) => drop(reply.send(page)),
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// wharf::block_on(async {
+    ///     let fetcher = wharf::spawn(Fetcher);
+    ///     assert_eq!(fetcher.ask(FetcherMsg::Fetch).await.unwrap(), "page");
+    /// });
+    /// ```
+    pub fn pipe_to_self<F>(&self, future: F, message: impl FnOnce(F::Output) -> M + Send + 'static) -> Task
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        task::pipe(self.pid(), future, message)
+    }
+
+    /// As [`Context::spawn_task`], for work that blocks a thread: see [`Node::run_blocking`]. Work
+    /// that has begun can't be stopped, but its result goes nowhere once the task was cancelled.
+    pub fn spawn_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+        message: impl FnOnce(Result<T, TaskError>) -> M + Send + 'static,
+    ) -> Task {
+        task::spawn_blocking(self.pid(), work, message)
+    }
+
+    /// Handles each item of `stream` as the message that `item` makes. Where the mailbox is full the
+    /// stream waits. It ends with this actor, and a panic in it ends this actor.
+    pub fn attach_stream<S>(&self, stream: S, item: impl FnMut(S::Item) -> M + Send + 'static) -> Task
+    where
+        S: Stream<Item: Send> + Send + 'static,
+    {
+        task::attach(self.pid(), stream, item, || None)
+    }
+
+    /// As [`Context::attach_stream`]; after the last item comes the message that `end` makes.
+    pub fn attach_stream_to_end<S>(
+        &self,
+        stream: S,
+        item: impl FnMut(S::Item) -> M + Send + 'static,
+        end: impl FnOnce() -> M + Send + 'static,
+    ) -> Task
+    where
+        S: Stream<Item: Send> + Send + 'static,
+    {
+        task::attach(self.pid(), stream, item, || Some(end()))
     }
 
     /// The node's time.

@@ -6,20 +6,24 @@ mod context;
 mod error;
 pub mod prelude;
 mod spawn;
+mod stream;
+mod task;
 
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{
     ActorId, AnyPid, Ask, AskError, Builder, Capacity, CrashReport, DeadLetter, DeadLetterCause, Detail,
     Down, Elapsed, Event, Exit, ExitReason, Failure, Hooks, Late, LookupError, Mailbox, MonitorRef, Node,
     NodeId, NodeStats, Outcome, Overflow, PanicInfo, Permit, Pid, RegisterError, Reply, SaveQueueFull,
-    SendError, ShutdownReport, StartError, Timer, Timestamp, Undelivered, block_on, explore, sleep,
-    yield_now,
+    SendError, ShutdownReport, StartError, StashFull, TaskError, Timer, Timestamp, Undelivered, block_on,
+    explore, sleep, yield_now,
 };
 
 pub use crate::actor::Actor;
 pub use crate::context::Context;
 pub use crate::error::{Error, Result};
 pub use crate::spawn::{NodeExt, Spawn, spawn, spawn_fn};
+pub use crate::stream::{MailboxExt, Messages, PidSink, sink};
+pub use crate::task::{Task, run_blocking};
 
 /// The guides, as modules, so that their examples are tested.
 #[doc = include_str!("../docs/semantics.md")]

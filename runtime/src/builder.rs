@@ -21,6 +21,9 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long actors have to stop when their node does, unless told otherwise.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// How much of a node's work may block at the same time, unless told otherwise.
+const BLOCKING_THREADS: usize = 64;
+
 /// Decides how a node is to be; see [`Node::builder`].
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `start`"]
@@ -30,6 +33,7 @@ pub struct Builder {
     workers: Option<usize>,
     ask_timeout: Duration,
     stop_grace: Duration,
+    blocking_threads: usize,
     hooks: Option<Arc<dyn Hooks>>,
 }
 
@@ -41,6 +45,7 @@ impl Builder {
             workers: None,
             ask_timeout: ASK_TIMEOUT,
             stop_grace: STOP_GRACE,
+            blocking_threads: BLOCKING_THREADS,
             hooks: None,
         }
     }
@@ -74,6 +79,12 @@ impl Builder {
     /// seconds.
     pub const fn stop_grace(mut self, grace: Duration) -> Self {
         self.stop_grace = grace;
+        self
+    }
+
+    /// How many threads [`Node::run_blocking`] uses at a time; at least 1, by default 64.
+    pub const fn blocking_threads(mut self, threads: usize) -> Self {
+        self.blocking_threads = if threads == 0 { 1 } else { threads };
         self
     }
 
@@ -121,12 +132,15 @@ impl Builder {
     ) -> Arc<NodeShared> {
         let id = self.id.unwrap_or_else(random_id);
         let name = self.name.unwrap_or_else(|| format!("node-{id}").into());
-        let (ask_timeout, stop_grace, hooks) = (self.ask_timeout, self.stop_grace, self.hooks);
+        let Self { ask_timeout, stop_grace, blocking_threads, hooks, .. } = self;
         make_shared(|at| {
             let now = clock.now();
             let workers: Box<[Worker]> = (0..workers).map(|index| Worker::new(index, at, now)).collect();
             let scheduler = Scheduler::new(workers, tokio);
-            NodeShared::new(Parts { id, name, clock, hooks, core, ask_timeout, stop_grace }, scheduler)
+            NodeShared::new(
+                Parts { id, name, clock, hooks, core, ask_timeout, stop_grace, blocking_threads },
+                scheduler,
+            )
         })
     }
 }

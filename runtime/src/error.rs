@@ -230,3 +230,32 @@ impl SaveQueueFull {
         Self { actor, limit }
     }
 }
+
+/// A message could not be put aside. It comes back with the error.
+#[derive(thiserror::Error)]
+#[error("the stash of {actor} is full: it holds {limit} messages")]
+#[non_exhaustive]
+pub struct StashFull<M> {
+    /// Whose stash it is.
+    pub actor: ActorId,
+    /// How many messages it holds.
+    pub limit: usize,
+    /// The message.
+    pub message: Undelivered<M>,
+}
+
+impl<M> fmt::Debug for StashFull<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StashFull")
+            .field("actor", &self.actor)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M> StashFull<M> {
+    /// The message.
+    pub fn into_message(self) -> M {
+        self.message.into_inner()
+    }
+}

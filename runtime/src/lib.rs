@@ -30,6 +30,7 @@ mod id;
 #[allow(unsafe_code, reason = "mailboxes share memory by protocol")]
 mod mailbox;
 mod node;
+mod offload;
 pub mod panic_hook;
 #[allow(unsafe_code, reason = "caches of raw memory")]
 mod pool;
@@ -53,7 +54,9 @@ pub use crate::cell::reply::Reply;
 pub use crate::cell::run::Outcome;
 pub use crate::cell::state::Overflow;
 pub use crate::dead_letter::{DeadLetter, DeadLetterCause};
-pub use crate::error::{AskError, Elapsed, LookupError, RegisterError, SaveQueueFull, SendError, StartError};
+pub use crate::error::{
+    AskError, Elapsed, LookupError, RegisterError, SaveQueueFull, SendError, StartError, StashFull,
+};
 pub use crate::exit::{Detail, ExitReason, Failure, PanicInfo};
 pub use crate::hooks::{CrashReport, Hooks};
 pub use crate::id::{ActorId, NodeId};
@@ -64,6 +67,7 @@ pub use crate::mailbox::{
     serve,
 };
 pub use crate::node::{Node, NodeStats};
+pub use crate::offload::{TaskError, catch_panic};
 pub use crate::queue::{Capacity, MAX_CAPACITY};
 pub use crate::run::block_on;
 pub use crate::scheduler::shutdown::{Late, ShutdownReport};

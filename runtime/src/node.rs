@@ -21,7 +21,8 @@ use crate::exit::ExitReason;
 use crate::explore::Core;
 use crate::hooks::{CrashReport, Hooks};
 use crate::id::{ActorId, NodeId};
-use crate::mailbox::{GuestFuture, Mailbox, open_guest};
+use crate::mailbox::{GuestFuture, LocalFuture, Mailbox, open_guest};
+use crate::offload::Offload;
 use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, Mutex, Ordering, fence};
 use crate::queue::Capacity;
 use crate::scheduler::shutdown::{self, ShutdownReport};
@@ -49,6 +50,7 @@ pub struct NodeShared {
     pub(crate) core: Option<Arc<dyn Core>>,
     pub(crate) ask_timeout: Duration,
     pub(crate) stop_grace: Duration,
+    pub(crate) offload: Offload,
     dead_letters: DeadLetters,
     phase: AtomicU8,
     slices: AtomicU32,
@@ -68,6 +70,7 @@ pub(crate) struct Parts {
     pub(crate) core: Option<Arc<dyn Core>>,
     pub(crate) ask_timeout: Duration,
     pub(crate) stop_grace: Duration,
+    pub(crate) blocking_threads: usize,
 }
 
 impl NodeShared {
@@ -83,6 +86,7 @@ impl NodeShared {
             core: parts.core,
             ask_timeout: parts.ask_timeout,
             stop_grace: parts.stop_grace,
+            offload: Offload::new(parts.blocking_threads),
             dead_letters: DeadLetters::default(),
             phase: AtomicU8::new(RUNNING),
             slices: AtomicU32::new(1 << 16),
@@ -383,6 +387,43 @@ impl Node {
         Fut: Future<Output: Outcome> + Send + 'static,
     {
         Spawn::on(self).spawn_fn(f)
+    }
+
+    /// Spawns an actor in process style on this thread, as a local task of tokio's: its future need
+    /// not be `Send`.
+    ///
+    /// It is an actor like any other, but for two things: it runs when this thread polls it, and when
+    /// the node stops it is told last. If the thread lets go of the task, it ends with `Killed`.
+    ///
+    /// # Panics
+    /// Outside of a `tokio::task::LocalSet` or local runtime, as `tokio::task::spawn_local` does.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::rc::Rc;
+    /// use wharf_runtime::{Mailbox, Node, Reply};
+    ///
+    /// wharf_runtime::block_on(tokio::task::LocalSet::new().run_until(async {
+    ///     let node = Node::current().expect("inside a guest");
+    ///     let shared = Rc::new(5);
+    ///     let pid = node.spawn_local(async move |mut mailbox: Mailbox<Reply<i32>>| {
+    ///         while let Some(reply) = mailbox.receive().await {
+    ///             let _ = reply.send(*shared);
+    ///         }
+    ///     });
+    ///     assert_eq!(pid.ask(|reply| reply).await, Ok(5));
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn spawn_local<M, F, Fut>(&self, f: F) -> Pid<M>
+    where
+        M: Send + 'static,
+        F: FnOnce(Mailbox<M>) -> Fut,
+        Fut: Future<Output: Outcome> + 'static,
+    {
+        let (pid, local) = LocalFuture::new(self.pointer(), Location::caller(), f);
+        drop(tokio::task::spawn_local(local));
+        pid
     }
 
     /// A guest: a mailbox, a pid and links for whatever task or thread holds it.

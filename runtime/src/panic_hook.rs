@@ -24,10 +24,7 @@ pub fn install() {
     INSTALLED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let in_actor = Seat::with(|seat| {
-                seat.is_some_and(|seat| seat.current().is_some_and(|cell| !cell.tenancy.state().is_guest()))
-            });
-            if in_actor {
+            if Seat::with(|seat| seat.is_some_and(Seat::runs_an_actor)) {
                 let place = info.location().map(|place| place.to_string().into_boxed_str());
                 PLACE.with_borrow_mut(|slot| *slot = place);
             } else {

@@ -1,9 +1,11 @@
 //! What travels between actors beside messages: signals, and the notices a program sees of them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::exit::ExitReason;
 use crate::id::ActorId;
+use crate::mailbox::due::Due;
 
 /// Names one monitor: whose it is, and which of its owner's.
 ///
@@ -161,6 +163,8 @@ pub enum Signal<P> {
     },
     /// Asks the receiver to end once it has handled what was queued before.
     Stop,
+    /// A timer of the receiver's has rung; its message is fetched in this place.
+    Due(Arc<dyn Due>),
 }
 
 #[cfg(test)]

@@ -4,47 +4,25 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cell::parcel::Parcel;
 use crate::cell::pid::Pid;
-use crate::dead_letter::{DeadLetter, DeadLetterCause};
-use crate::node::{Node, NodeShared};
-use crate::primitive::Mutex;
-use crate::scheduler::carry_out;
+use crate::mailbox::due::{Due, Slot};
 use crate::scheduler::timers::Alarm;
-use crate::time::{Key, Timestamp};
-
-enum State {
-    /// The alarm's key.
-    Armed(Key),
-    /// A repeated alarm is ringing.
-    Ringing,
-    /// The alarm has rung, or was cancelled.
-    Done,
-}
+use crate::time::Timestamp;
 
 /// A message on its way to its actor. Dropping the timer does not cancel it.
 ///
-/// It ends with its actor: it never reaches another incarnation.
-pub struct Timer {
-    state: Arc<Mutex<State>>,
-    node: Node,
-}
+/// It ends with its actor: it never reaches another incarnation. The message takes no credit and
+/// waits for no room. It has its place among the actor's messages from when the timer rings.
+pub struct Timer(Arc<dyn Due>);
 
 impl Timer {
     pub(crate) fn once<M: Send + 'static>(pid: &Pid<M>, delay: Duration, message: M) -> Self {
-        let node = pid.node();
-        let state = Arc::new(Mutex::new(State::Done));
-        let (to, flag) = (pid.clone(), Arc::clone(&state));
-        let ring = move || {
-            *flag.lock() = State::Done;
-            deliver(&to, message);
-        };
-        // Under the lock, so that the alarm can't ring before its key is noted.
-        let mut armed = state.lock();
+        let node = pid.cell().node();
         let due = node.now().saturating_add(delay);
-        *armed = State::Armed(node.shared().set_alarm(due, Alarm::Run(Box::new(ring))));
-        drop(armed);
-        Self { state, node }
+        Self(Slot::new(pid.clone(), Some(message), |slot| {
+            let slot = Arc::clone(slot);
+            node.set_alarm(due, Alarm::Run(Box::new(move || slot.ring())))
+        }))
     }
 
     pub(crate) fn every<M: Send + 'static>(
@@ -52,32 +30,28 @@ impl Timer {
         period: Duration,
         message: impl FnMut() -> M + Send + 'static,
     ) -> Self {
-        let node = pid.node();
+        let node = pid.cell().node();
         let period = period.max(Duration::from_millis(1));
-        let state = Arc::new(Mutex::new(State::Done));
         let due = node.now().saturating_add(period);
-        *state.lock() = State::Ringing;
-        let repeat = Repeat { to: pid.clone(), period, due, message, state: Arc::clone(&state) };
-        repeat.arm();
-        Self { state, node }
+        Self(Slot::new(pid.clone(), None, |slot| {
+            let repeat = Repeat { slot: Arc::clone(slot), period, due, message };
+            node.set_alarm(due, Alarm::Run(Box::new(move || repeat.ring())))
+        }))
     }
 
-    /// Cancels the message: true promises that it will not arrive, false says that it has been sent
-    /// (for a repeated one: that it had ended already; its last message may still arrive).
+    /// Cancels what has not been handled: the alarm, and a message that it brought already. From
+    /// now on no message of this timer is handled.
+    ///
+    /// False says that there was nothing left to cancel: the message has been handled, or a
+    /// repeated timer had ended.
     pub fn cancel(&self) -> bool {
-        let state = std::mem::replace(&mut *self.state.lock(), State::Done);
-        match state {
-            State::Armed(key) => self.node.shared().cancel_alarm(key).is_some(),
-            // The message under way arrives; none comes after it.
-            State::Ringing => true,
-            State::Done => false,
-        }
+        self.0.cancel()
     }
 
-    /// Whether the message is still to come.
+    /// Whether it has not rung yet, or will ring again.
     #[must_use]
     pub fn is_armed(&self) -> bool {
-        matches!(*self.state.lock(), State::Armed(_))
+        self.0.is_armed()
     }
 }
 
@@ -88,60 +62,25 @@ impl fmt::Debug for Timer {
 }
 
 struct Repeat<M, F> {
-    to: Pid<M>,
+    slot: Arc<Slot<M>>,
     period: Duration,
     due: Timestamp,
     message: F,
-    state: Arc<Mutex<State>>,
 }
 
 impl<M: Send + 'static, F: FnMut() -> M + Send + 'static> Repeat<M, F> {
-    fn arm(self) {
-        let node = self.to.node();
-        let state = Arc::clone(&self.state);
-        let due = self.due;
-        let mut armed = state.lock();
-        if matches!(*armed, State::Ringing) {
-            *armed = State::Armed(node.shared().set_alarm(due, Alarm::Run(Box::new(move || self.ring()))));
-        }
-    }
-
     fn ring(mut self) {
-        {
-            let mut state = self.state.lock();
-            if matches!(*state, State::Done) {
-                return;
-            }
-            *state = State::Ringing;
-        }
-        if !self.to.is_alive() {
-            *self.state.lock() = State::Done;
+        if !self.slot.begin_ringing() {
             return;
         }
         let message = (self.message)();
-        deliver(&self.to, message);
+        self.slot.bring(message);
         // Steps that were missed are left out, so that they never pile up.
-        let now = self.to.cell().node().now();
+        let now = self.slot.to().cell().node().now();
         self.due = self.due.saturating_add(self.period).max(now);
-        self.arm();
+        let slot = Arc::clone(&self.slot);
+        let due = self.due;
+        let node = slot.to().cell().node();
+        slot.set_again(|| node.set_alarm(due, Alarm::Run(Box::new(move || self.ring()))));
     }
-}
-
-fn deliver<M: Send + 'static>(to: &Pid<M>, message: M) {
-    let cell = to.cell();
-    if cell.is_gated() && !cell.queue.is_closed() {
-        return cell.node().core().post(Parcel::new(to, 0, message));
-    }
-    match cell.queue.push_place(message, 0) {
-        Ok(duty) => carry_out(cell.header(), duty),
-        Err(message) => {
-            let name = std::any::type_name::<M>();
-            dead(cell.node(), &DeadLetter::new(to.id(), None, name, DeadLetterCause::NoProc));
-            drop(message);
-        }
-    }
-}
-
-fn dead(node: &NodeShared, letter: &DeadLetter) {
-    node.record_dead_letter(letter);
 }

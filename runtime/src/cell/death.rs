@@ -6,11 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::exit::ExitReason;
 use crate::hooks::CrashReport;
+use crate::mailbox::due::Due;
 use crate::queue::Drained;
 use crate::scheduler::Seat;
+use crate::signal::Signal;
 
 use super::fate::Fate;
-use super::header::{ActorCell, Header, Ran};
+use super::header::{ActorCell, Header, InPlace, Ran};
 use super::pid::AnyPid;
 use super::relation;
 use super::state::Code;
@@ -101,12 +103,20 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
     let unheard = unsafe { front.run() }.extension.as_mut().map(|ext| std::mem::take(&mut ext.unheard));
     let late = front.lane.close().into_iter().map(|stamped| stamped.signal);
     for signal in unheard.unwrap_or_default().into_iter().chain(late) {
+        if let Signal::Due(due) = &signal {
+            bury_due(front, &**due);
+        }
         if let Some((to, answer)) = relation::refused(id, &ExitReason::NoProc, signal) {
             to.deliver(answer);
         }
     }
     // SAFETY: by contract.
     let extension = unsafe { front.run() }.extension.take();
+    for (_, item) in extension.iter().flat_map(|extension| &extension.pending) {
+        if let InPlace::Due(due) = item {
+            bury_due(front, &**due);
+        }
+    }
     if let Some(extension) = extension
         && !extension.relations.is_empty()
     {
@@ -137,7 +147,7 @@ pub unsafe fn resume<M>(front: &ActorCell<M>, seat: &Seat) -> Ran {
 unsafe fn drain<M>(front: &ActorCell<M>) -> bool {
     // SAFETY: by contract.
     if let Some(mut save) = unsafe { front.run() }.save.take() {
-        while let Some(saved) = save.pop() {
+        while let Some(saved) = save.drain() {
             bury(front, saved.message, saved.sender);
         }
     }
@@ -154,6 +164,12 @@ unsafe fn drain<M>(front: &ActorCell<M>) -> bool {
 fn bury<M>(front: &ActorCell<M>, message: M, sender: u64) {
     // A message whose drop panics must not stop the others from being told.
     if catch_unwind(AssertUnwindSafe(|| front.record_dead(message, sender))).is_err() {
+        tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while a dead letter was dropped");
+    }
+}
+
+fn bury_due<M>(front: &ActorCell<M>, due: &dyn Due) {
+    if catch_unwind(AssertUnwindSafe(|| due.bury(DeadLetterCause::ExitedFirst))).is_err() {
         tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while a dead letter was dropped");
     }
 }

@@ -25,7 +25,7 @@ pub fn of_dropped_reply() -> Fate {
         Some(seat) => {
             if let Some(fate) = seat.fate() {
                 fate
-            } else if seat.current().is_some_and(|cell| !cell.tenancy.state().is_guest()) {
+            } else if seat.runs_an_actor() {
                 Fate::Later
             } else {
                 Fate::NoReply

@@ -16,6 +16,7 @@ use std::task::Waker;
 use crate::cell::pid::AnyPid;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
+use crate::mailbox::due::Due;
 use crate::mailbox::{Lane, SaveQueue};
 use crate::node::NodeShared;
 use crate::primitive::{AtomicU64, UnsafeCell};
@@ -148,6 +149,8 @@ pub struct Run<M> {
     pub stopped: bool,
     /// The actor is told of an exit and ends by itself.
     pub last_words: bool,
+    /// A guest that exit signals end, as they do an actor.
+    pub local: bool,
     /// The future (or the guest's body) has been dropped.
     pub body_gone: bool,
     pub extension: Option<Box<Extension>>,
@@ -186,6 +189,8 @@ pub enum InPlace {
     Stop,
     /// Tell the program.
     Notice(Notice),
+    /// Handle a timer's message.
+    Due(Arc<dyn Due>),
 }
 
 impl Extension {
@@ -203,7 +208,7 @@ impl Extension {
         self.ahead.retain(other);
         self.held.retain(other);
         self.pending.retain(|(_, item)| match item {
-            InPlace::Stop => true,
+            InPlace::Stop | InPlace::Due(_) => true,
             InPlace::Notice(notice) => other(notice),
         });
     }
@@ -265,6 +270,7 @@ impl<M> ActorCell<M> {
             trapping: false,
             stopped: false,
             last_words: birth.last_words,
+            local: false,
             body_gone: false,
             extension: None,
             save: None,

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 
 use crate::cell::header::{ActorCell, Header};
 use crate::cell::relation;
+use crate::dead_letter::DeadLetterCause;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
 use crate::node::Node;
@@ -63,6 +64,7 @@ impl AnyPid {
         let cell = self.header();
         match cell.lane.push(cell.queue.position(), signal) {
             Ok(()) => carry_out(cell, cell.queue.wake()),
+            Err(Signal::Due(due)) => due.bury(DeadLetterCause::NoProc),
             Err(signal) => {
                 if let Some((to, answer)) = relation::refused(self.id(), &ExitReason::NoProc, signal) {
                     to.deliver(answer);

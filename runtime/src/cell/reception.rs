@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::exit::ExitReason;
 use crate::queue::Position;
+use crate::signal::Signal;
 
 use super::header::{Header, InPlace};
 use super::relation::Reaction;
@@ -27,7 +28,8 @@ pub enum Verdict {
 pub unsafe fn receive_signals(cell: &Header) -> Verdict {
     let me = cell.id();
     // A guest outlives whatever comes.
-    let mortal = !cell.tenancy.state().is_guest();
+    // SAFETY: by contract.
+    let mortal = !cell.tenancy.state().is_guest() || unsafe { cell.run() }.local;
     let mut verdict = Verdict::Live;
     for stamped in cell.lane.take() {
         // SAFETY: by contract; the reference does not outlive this turn of the loop.
@@ -36,6 +38,10 @@ pub unsafe fn receive_signals(cell: &Header) -> Verdict {
         let extension = run.extension();
         if mortal && (extension.dying.is_some() || matches!(verdict, Verdict::Die(_))) {
             extension.unheard.push(stamped.signal);
+            continue;
+        }
+        if let Signal::Due(due) = stamped.signal {
+            insert(&mut extension.pending, stamped.position, InPlace::Due(due));
             continue;
         }
         match extension.relations.handle_signal(me, trapping, stamped.signal) {

@@ -418,7 +418,7 @@ pub(crate) unsafe fn clear<M>(cell: NonNull<Header>) {
     unsafe { ptr::drop_in_place(ptr::addr_of_mut!((*front).lane)) };
 }
 
-fn drop_payload(payload: Box<dyn Any + Send>) {
+pub(crate) fn drop_payload(payload: Box<dyn Any + Send>) {
     // A payload whose own drop panics is let go: its actor is dead either way.
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         #[allow(clippy::mem_forget, reason = "dropping it panics")]

@@ -29,7 +29,7 @@ impl Item {
     /// Whether it acts whatever messages stand before it.
     const fn acts_at_once(&self) -> bool {
         match self {
-            Self::Message(_) | Self::Signal(_, Signal::Stop) => false,
+            Self::Message(_) | Self::Signal(_, Signal::Stop | Signal::Due(_)) => false,
             Self::Signal(_, Signal::Down { priority, .. }) => *priority,
             Self::Signal(..) => true,
         }
@@ -54,6 +54,7 @@ impl Item {
                 Signal::Demonitor { .. } => "demonitor",
                 Signal::Down { .. } => "down",
                 Signal::Stop => "stop",
+                Signal::Due(_) => "timer",
             },
         }
     }
@@ -499,6 +500,7 @@ fn sender_of(to: &AnyPid, signal: &Signal<AnyPid>) -> u64 {
         Signal::Demonitor { monitor } => monitor.owner(),
         Signal::Down { subject, .. } => *subject,
         Signal::Stop => to.header().node().current_id(),
+        Signal::Due(_) => return Code::NONE.bits(),
     };
     // Whoever is no actor has generation 0, and sends under the code 0.
     if id.generation() == 0 { Code::NONE.bits() } else { Code::new(id.slot(), id.generation()).bits() }

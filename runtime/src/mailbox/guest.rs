@@ -6,6 +6,7 @@
 use std::alloc::Layout;
 use std::any::TypeId;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
@@ -15,10 +16,11 @@ use crate::cell::header::{ActorCell, Armed, Birth, Header, Ran, VTable, Wait};
 use crate::cell::pages::Class;
 use crate::cell::pid::Pid;
 use crate::cell::reception::{Verdict, receive_signals};
-use crate::cell::run::clear;
+use crate::cell::run::{Outcome, clear, drop_payload};
 use crate::cell::state::{Code, Kind, Overflow};
 use crate::exit::ExitReason;
 use crate::node::NodeShared;
+use crate::panic_hook;
 use crate::primitive::{AtomicBool, Mutex, Ordering};
 use crate::queue::{Capacity, Parked};
 use crate::scheduler::Seat;
@@ -257,10 +259,16 @@ unsafe fn begin<M>(front: &ActorCell<M>) {
     // Whoever polls a guest is woken through its cell; waking here would poll it again for nothing.
     drop(run.extension.as_mut().and_then(|ext| ext.foreign.take()));
     if front.lane.has_signals() {
-        // SAFETY: by contract. A guest outlives its kill: it learns of it as of a stop.
-        if let Verdict::Die(_) = unsafe { receive_signals(front.header()) } {
+        // SAFETY: by contract.
+        if let Verdict::Die(reason) = unsafe { receive_signals(front.header()) } {
             // SAFETY: by contract.
-            unsafe { front.run() }.stopped = true;
+            let run = unsafe { front.run() };
+            if run.local {
+                run.extension().dying = Some(reason);
+            } else {
+                // A guest outlives its kill: it learns of it as of a stop.
+                run.stopped = true;
+            }
             front.lane.attend();
         }
     }
@@ -288,10 +296,20 @@ unsafe fn park<M>(front: &ActorCell<M>, waker: &Waker) {
 
 /// Ends a guest.
 pub(super) fn close<M>(front: &ActorCell<M>, own: &GuestSeat, reason: &ExitReason) {
+    close_with(front, own, reason, || {});
+}
+
+/// Ends a guest whose body `drop_body` drops.
+fn close_with<M>(front: &ActorCell<M>, own: &GuestSeat, reason: &ExitReason, drop_body: impl FnOnce()) {
     let _ = front.queue.wake();
     let _seat = own.0.seat.take();
     // SAFETY: the guest's holder ends it, so the token is ours.
     unsafe { death::begin(front, reason) };
+    let scope = death::Scope::enter(front.header(), &own.0.seat, reason);
+    if catch_unwind(AssertUnwindSafe(drop_body)).is_err() {
+        tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while its state was dropped");
+    }
+    drop(scope);
     // SAFETY: as above.
     let mut ran = unsafe { death::finish(front, &own.0.seat, reason.clone()) };
     while ran != Ran::Done {
@@ -342,5 +360,101 @@ impl<F> Drop for GuestFuture<F> {
         // The guest's state goes before anyone is told that the guest is gone.
         self.seat.with(front, |_| *body = None);
         close(front, &self.seat, &ExitReason::Normal);
+    }
+}
+
+/// An actor that is polled where it was spawned, as a task of the thread: its future need not be
+/// `Send`.
+pub(crate) struct LocalFuture<M, F> {
+    pid: Pid<M>,
+    seat: GuestSeat,
+    /// Gone once the actor has ended.
+    body: Option<Pin<Box<F>>>,
+}
+
+impl<M: Send + 'static, F: Future<Output: Outcome>> LocalFuture<M, F> {
+    /// Makes an actor of what `start` makes of its mailbox.
+    pub(crate) fn new(
+        node: NonNull<NodeShared>,
+        site: &'static std::panic::Location<'static>,
+        start: impl FnOnce(Mailbox<M>) -> F,
+    ) -> (Pid<M>, Self) {
+        let pid = open(node, Capacity::DEFAULT, site);
+        // SAFETY: the maker holds the token.
+        let run = unsafe { pid.cell().run() };
+        run.trapping = false;
+        run.local = true;
+        let seat = GuestSeat::new(node, pid.cell().node().now());
+        seat.0.seat.make_local();
+        let body = Some(Box::pin(start(Mailbox::new(pid.clone()))));
+        (pid.clone(), Self { pid, seat, body })
+    }
+}
+
+impl<M, F> LocalFuture<M, F> {
+    fn end(&mut self, reason: &ExitReason) {
+        let Some(body) = self.body.take() else { return };
+        close_with(self.pid.cell(), &self.seat, reason, || drop(body));
+    }
+}
+
+impl<M, F: Future<Output: Outcome>> Future for LocalFuture<M, F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let me = &mut *self;
+        let Some(body) = me.body.as_mut() else { return Poll::Ready(()) };
+        let front = me.pid.cell();
+        let sentence = || {
+            // SAFETY: called in a turn of this actor, while nothing of it is borrowed.
+            unsafe { front.run() }.extension.as_mut().and_then(|extension| extension.dying.take())
+        };
+        let ended = poll_turn(front, &me.seat, cx, |seat, cx| {
+            if let Some(reason) = sentence() {
+                return Poll::Ready(reason);
+            }
+            let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx)));
+            let reason = match polled {
+                Ok(Poll::Pending) => return sentence().map_or(Poll::Pending, Poll::Ready),
+                Ok(Poll::Ready(outcome)) => outcome.into_reason(),
+                Err(payload) => {
+                    let info = panic_hook::caught(&*payload);
+                    drop_payload(payload);
+                    ExitReason::Panicked(info)
+                }
+            };
+            seat.close_orphans(front.tenancy.code(), &reason);
+            Poll::Ready(reason)
+        });
+        match ended {
+            Poll::Pending => {
+                // Replies that were dropped in this turn were dropped by a living actor.
+                me.seat.0.seat.drop_orphans();
+                Poll::Pending
+            }
+            Poll::Ready(reason) => {
+                me.end(&reason);
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl<M, F> Drop for LocalFuture<M, F> {
+    /// Its thread lets go of it: the actor ends as one that was killed.
+    fn drop(&mut self) {
+        if self.body.is_none() {
+            return;
+        }
+        let front = self.pid.cell();
+        // Whoever watched it by now is to be told why it ended.
+        let _ = front.queue.wake();
+        let sentence = self.seat.with(front, |_| {
+            // SAFETY: the token is ours, and nothing is borrowed.
+            unsafe { begin(front) };
+            // SAFETY: as above.
+            unsafe { front.run() }.extension.as_mut().and_then(|extension| extension.dying.take())
+        });
+        self.end(&sentence.flatten().unwrap_or(ExitReason::Killed));
     }
 }

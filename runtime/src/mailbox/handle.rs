@@ -9,6 +9,7 @@ use crate::blocking;
 use crate::cell::header::{ActorCell, Run, Wait};
 use crate::cell::pid::{AnyPid, Pid};
 use crate::cell::state::Code;
+use crate::error::StashFull;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
 use crate::node::Node;
@@ -19,8 +20,10 @@ use crate::timer::Timer;
 use crate::wait::note_wait;
 
 use super::guest::{self, GuestSeat};
-use super::next::{Found, Wanted, find};
+use super::next::{Found, Wanted, find, save_limit};
 use super::receive::{Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
+use super::save::SaveQueue;
+use super::undelivered::Undelivered;
 
 /// An actor's own queue, held by the actor alone.
 ///
@@ -86,6 +89,12 @@ impl<M> Mailbox<M> {
     #[inline(always)]
     pub const fn receive(&mut self) -> Receive<'_, M> {
         Receive::new(self)
+    }
+
+    /// Polls for the next message, as [`Mailbox::receive`] would: for streams and futures written by
+    /// hand. Pending, it has arranged a wake for when a message comes.
+    pub fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
+        Receive::new(self).poll_once(cx)
     }
 
     /// Receives whatever comes next: a message, or a notice in its place. `None` as for
@@ -267,6 +276,60 @@ impl<M> Mailbox<M> {
     #[doc(hidden)]
     pub fn keep_last_words(&self) {
         self.with_run(|run| run.last_words = true);
+    }
+
+    /// Puts a message that was received aside, for [`Mailbox::unstash_all`]. It keeps its sender if it
+    /// is the message received last. The stash holds as many messages as the save queue may; what is
+    /// left in it when the actor ends becomes dead letters.
+    ///
+    /// # Errors
+    /// [`StashFull`] gives the message back.
+    pub fn stash(&mut self, message: M) -> Result<(), StashFull<M>> {
+        let front = self.pid.cell();
+        let mut message = Some(message);
+        let limit = self.with_turn(|seat| {
+            // SAFETY: it is this actor's turn, and nothing else is borrowed.
+            let run = unsafe { front.run() };
+            let limit = save_limit(run, front);
+            let sender = run.sender;
+            let save = run.save.get_or_insert_with(|| Box::new(SaveQueue::new()));
+            if save.stashed() < limit
+                && let Some(message) = message.take()
+            {
+                save.stash(message, sender);
+                seat.counters.count_unhandled();
+            }
+            limit
+        });
+        match message {
+            None => Ok(()),
+            Some(message) => Err(StashFull {
+                actor: self.pid.id(),
+                limit: limit.unwrap_or(0),
+                message: Undelivered::new(message),
+            }),
+        }
+    }
+
+    /// Puts all that was put aside before whatever waits in the mailbox, in its old order; says how
+    /// many messages.
+    pub fn unstash_all(&mut self) -> usize {
+        self.with_run(|run| run.save.as_mut().map_or(0, |save| save.unstash())).unwrap_or(0)
+    }
+
+    /// How many messages were put aside.
+    #[must_use]
+    pub fn stashed(&self) -> usize {
+        self.with_run(|run| run.save.as_ref().map_or(0, |save| save.stashed())).unwrap_or(0)
+    }
+
+    /// Puts a message of the actor's own before whatever waits in the mailbox. It takes no credit.
+    pub fn put_first(&mut self, message: M) {
+        let sender = self.pid.cell().tenancy.code().bits();
+        let put = |run: &mut Run<M>| {
+            run.save.get_or_insert_with(|| Box::new(SaveQueue::new())).push_front(message, sender);
+        };
+        let _ = self.with_run(put);
     }
 
     /// A notice that has come due.

@@ -3,6 +3,7 @@
 //! `README.md` states how messages and signals share one order.
 
 pub mod ask;
+pub(crate) mod due;
 mod guest;
 mod handle;
 mod next;
@@ -13,7 +14,7 @@ mod serve;
 mod signals;
 mod undelivered;
 
-pub(crate) use self::guest::{GuestFuture, open_guest};
+pub(crate) use self::guest::{GuestFuture, LocalFuture, open_guest};
 pub use self::handle::{Mailbox, exit_watch};
 pub use self::next::Event;
 pub use self::receive::{Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout};

@@ -6,7 +6,7 @@ use crate::cell::reception::{Verdict, receive_signals};
 use crate::scheduler::Seat;
 use crate::signal::{Down, Exit, Notice};
 
-use super::SaveQueue;
+use super::{SaveQueue, due};
 
 /// What [`Mailbox::next`](super::Mailbox::next) yields.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ unsafe fn receive<M>(front: &ActorCell<M>) {
     if let Verdict::Die(reason) = unsafe { receive_signals(front.header()) } {
         // SAFETY: by contract.
         let run = unsafe { front.run() };
-        if front.tenancy.state().is_guest() {
+        if front.tenancy.state().is_guest() && !run.local {
             // A guest outlives its kill: it learns of it as of a stop.
             run.stopped = true;
         } else {
@@ -146,6 +146,14 @@ unsafe fn search<M>(front: &ActorCell<M>, seat: &Seat, wanted: &mut Wanted<'_, M
                 InPlace::Notice(notice) => {
                     if extension.take_notice(&notice) {
                         extension.held.push_back(notice);
+                    }
+                }
+                InPlace::Due(due) => {
+                    // SAFETY: the signal was sent to this actor, whose messages are of type `M`.
+                    if let Some(message) = unsafe { due::take(&*due) }
+                        && let Some(found) = keep_or_skip(run, front, seat, wanted, message, 0)
+                    {
+                        return found;
                     }
                 }
             }
@@ -250,7 +258,7 @@ fn keep_or_skip<M>(
     Some(Found::Message(message))
 }
 
-fn save_limit<M>(run: &crate::cell::header::Run<M>, front: &ActorCell<M>) -> usize {
+pub(super) fn save_limit<M>(run: &crate::cell::header::Run<M>, front: &ActorCell<M>) -> usize {
     run.extension
         .as_ref()
         .and_then(|ext| ext.save_limit)

@@ -173,6 +173,13 @@ impl<M> Future for Receive<'_, M> {
 }
 
 impl<M> Receive<'_, M> {
+    /// Polls once, and goes on waiting after it is gone.
+    pub(super) fn poll_once(mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
+        let polled = Pin::new(&mut self).poll(cx);
+        self.waiting = false;
+        polled
+    }
+
     #[inline(never)]
     fn poll_slow(&mut self, seat: &Seat, cx: &mut Context<'_>) -> Poll<Option<M>> {
         let front = self.mailbox.pid().cell();

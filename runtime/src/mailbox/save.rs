@@ -1,7 +1,7 @@
-//! The save queue: messages that a selective receive has skipped, oldest first.
+//! The save queue: messages that a selective receive has skipped, oldest first; and the stash:
+//! messages that the actor put aside.
 //!
-//! A skipped message gave its credit back when it left the queue, so the save queue needs a limit
-//! of its own.
+//! Both gave their credits back when they left the queue, so both need a limit of their own.
 
 use std::collections::VecDeque;
 
@@ -14,17 +14,18 @@ pub struct Saved<M> {
     pub sender: u64,
 }
 
-/// Skipped messages, and how far the search under way has got among them.
+/// Skipped messages, how far the search under way has got among them, and the stash.
 #[derive(Debug)]
 pub struct SaveQueue<M> {
     messages: VecDeque<Saved<M>>,
     searched: usize,
+    stash: VecDeque<Saved<M>>,
 }
 
 impl<M> SaveQueue<M> {
     /// An empty queue.
     pub const fn new() -> Self {
-        Self { messages: VecDeque::new(), searched: 0 }
+        Self { messages: VecDeque::new(), searched: 0, stash: VecDeque::new() }
     }
 
     /// How many messages wait here.
@@ -49,6 +50,37 @@ impl<M> SaveQueue<M> {
     pub fn pop(&mut self) -> Option<Saved<M>> {
         self.searched = 0;
         self.messages.pop_front()
+    }
+
+    /// Puts a message before all others.
+    pub fn push_front(&mut self, message: M, sender: u64) {
+        self.searched = 0;
+        self.messages.push_front(Saved { message, sender });
+    }
+
+    /// Puts a message aside.
+    pub fn stash(&mut self, message: M, sender: u64) {
+        self.stash.push_back(Saved { message, sender });
+    }
+
+    /// How many messages were put aside.
+    pub fn stashed(&self) -> usize {
+        self.stash.len()
+    }
+
+    /// Puts what was put aside before all others, in its old order; says how many.
+    pub fn unstash(&mut self) -> usize {
+        let count = self.stash.len();
+        self.searched = 0;
+        while let Some(saved) = self.stash.pop_back() {
+            self.messages.push_front(saved);
+        }
+        count
+    }
+
+    /// Takes anything, until nothing is left.
+    pub fn drain(&mut self) -> Option<Saved<M>> {
+        self.messages.pop_front().or_else(|| self.stash.pop_front())
     }
 
     /// Begins a search from the oldest on.
@@ -102,5 +134,20 @@ mod tests {
         assert_eq!(save.find(|m, _| *m == 3).unwrap().message, 3);
         let rest: Vec<i32> = std::iter::from_fn(|| save.pop()).map(|s| s.message).collect();
         assert_eq!(rest, [1, 2, 4, 10]);
+    }
+
+    #[test]
+    fn what_was_stashed_comes_back_before_the_rest_and_in_its_order() {
+        let mut save = SaveQueue::new();
+        save.push(7, 0);
+        for n in [1, 2, 3] {
+            save.stash(n, 0);
+        }
+        assert_eq!((save.len(), save.stashed()), (1, 3));
+        assert_eq!(save.unstash(), 3);
+        save.push_front(0, 0);
+        save.stash(9, 0);
+        let all: Vec<i32> = std::iter::from_fn(|| save.drain()).map(|s| s.message).collect();
+        assert_eq!(all, [0, 1, 2, 3, 7, 9]);
     }
 }

@@ -37,6 +37,7 @@ pub struct Seat {
     ticks: Cell<i32>,
     now: Cell<Timestamp>,
     slice_end: Cell<Timestamp>,
+    local: Cell<bool>,
     slice: Cell<u32>,
     woke_others: Cell<bool>,
     fate: RefCell<Option<Fate>>,
@@ -67,6 +68,11 @@ impl Counters {
     #[inline(always)]
     pub fn count_handled(&self) {
         Self::add_one(&self.handled);
+    }
+
+    /// A message that was received is to be received again.
+    pub fn count_unhandled(&self) {
+        self.handled.store(self.handled.load(Ordering::Relaxed).wrapping_sub(1), Ordering::Relaxed);
     }
 
     /// An actor was spawned.
@@ -102,6 +108,7 @@ impl Seat {
             ticks: Cell::new(TICKS),
             now: Cell::new(now),
             slice_end: Cell::new(Timestamp::MAX),
+            local: Cell::new(false),
             slice: Cell::new(0),
             woke_others: Cell::new(false),
             fate: RefCell::new(None),
@@ -148,6 +155,16 @@ impl Seat {
     /// Makes this the seat of `worker`.
     pub fn belongs_to(&self, worker: *const Worker) {
         self.worker.set(worker);
+    }
+
+    /// Makes this the seat of an actor that runs as a local task.
+    pub fn make_local(&self) {
+        self.local.set(true);
+    }
+
+    /// Whether the actor being polled here is one, as opposed to a guest.
+    pub fn runs_an_actor(&self) -> bool {
+        self.current().is_some_and(|cell| self.local.get() || !cell.tenancy.state().is_guest())
     }
 
     /// Whether `cell` is the one being polled here.

@@ -7,6 +7,7 @@ mod auto_traits;
 mod common;
 mod exits;
 mod ledger;
+mod local;
 mod monitors;
 mod nodes;
 mod order;

@@ -57,6 +57,20 @@ fn a_cancelled_timer_never_rings_and_a_rung_one_can_not_be_cancelled() {
 }
 
 #[test]
+fn a_timer_takes_its_message_back_until_that_is_handled() {
+    in_virtual_time(async |node| {
+        let mut me = node.guest::<u8>();
+        let rung = me.send_after(ms(5), 1);
+        advance(ms(50)).await;
+        assert!(!rung.is_armed());
+        assert!(rung.cancel(), "its message lies in the mailbox");
+        assert!(!rung.cancel());
+        assert!(me.receive_timeout(ms(50)).await.is_err());
+        assert_eq!(node.stats().all_dead(), 0);
+    });
+}
+
+#[test]
 fn a_dropped_timer_rings_all_the_same() {
     in_virtual_time(async |node| {
         let mut me = node.guest::<u8>();

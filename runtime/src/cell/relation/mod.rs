@@ -147,6 +147,8 @@ impl<P: Peer> Relations<P> {
                 Reaction::Notify { notice: Notice::Down(Down::new(monitor, subject, reason)), priority }
             }
             Signal::Stop => Reaction::StopAfterQueue,
+            // Not a matter of relations: its receiver keeps it.
+            Signal::Due(_) => Reaction::Nothing,
         }
     }
 
@@ -257,6 +259,7 @@ pub fn refused<P: Peer>(target: ActorId, why: &ExitReason, signal: Signal<P>) ->
         | Signal::UnlinkAck { .. }
         | Signal::Demonitor { .. }
         | Signal::Down { .. }
-        | Signal::Stop => None,
+        | Signal::Stop
+        | Signal::Due(_) => None,
     }
 }
