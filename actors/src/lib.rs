@@ -29,6 +29,12 @@ pub use crate::task::{Task, run_blocking};
 #[doc = include_str!("../docs/semantics.md")]
 pub mod semantics {}
 
+#[doc = include_str!("../docs/sending.md")]
+pub mod sending {}
+
+#[doc = include_str!("../docs/errors.md")]
+pub mod errors {}
+
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 
