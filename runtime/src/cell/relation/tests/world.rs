@@ -271,7 +271,7 @@ impl World {
                 let watch = &self.watches[monitor];
                 !watch.cancelled && watch.downs == 0
             }
-            Signal::UnlinkAck { .. } | Signal::Monitor { .. } | Signal::Demonitor { .. } | Signal::Stop => {
+            Signal::UnlinkAck { .. } | Signal::Monitor { .. } | Signal::Demonitor { .. } | Signal::Stop | Signal::Due(_) => {
                 false
             }
         }
