@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod auto_traits;
 mod beside;
 mod context;
 mod hooks;
