@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loom::thread;
 use wharf_loom_tests::{Model, breaks};
+use wharf_runtime::model::cell::reply::own::model::set_wake_in_place;
 use wharf_runtime::model::cell::reply::{Answer, Reply, Unanswered, pair};
 
 /// Counted by the standard library, which is no step of a model: one reference is the test's own.
@@ -15,15 +16,23 @@ type Value = Arc<()>;
 type Outcome = Result<Value, Unanswered>;
 
 /// Who is woken when the outcome comes. Its references, less one, are the wakers that are left.
-#[derive(Default)]
 struct Task {
     wakes: AtomicU32,
+    /// Tells the woken one what its waker did before, as the word of its mailbox would.
+    word: loom::sync::atomic::AtomicU32,
+}
+
+impl Default for Task {
+    fn default() -> Self {
+        Self { wakes: AtomicU32::new(0), word: loom::sync::atomic::AtomicU32::new(0) }
+    }
 }
 
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
         // Relaxed: loom runs a model on one thread.
         self.wakes.fetch_add(1, Ordering::Relaxed);
+        self.word.fetch_or(1, Ordering::AcqRel);
     }
 }
 
@@ -103,10 +112,48 @@ fn race<A: 'static, R: 'static>(
     }
 }
 
+/// Whose waker the asker waits with: a foreign one, which is woken outside of the cell, or an actor's
+/// own, which is woken where it lies and comes back with the outcome.
+#[derive(Clone, Copy)]
+enum Waits {
+    WithForeign,
+    WithOwn,
+}
+
+impl Waits {
+    fn set(self) {
+        set_wake_in_place(match self {
+            Self::WithForeign => None,
+            Self::WithOwn => Some(wake_in_place),
+        });
+    }
+}
+
+/// Wakes a task whose waker this is.
+fn wake_in_place(waker: &Waker) -> bool {
+    // SAFETY: the data of a waker made of an `Arc` is a pointer to its content, and the waker counts.
+    let task = unsafe { &*waker.data().cast::<Task>() };
+    task.wakes.fetch_add(1, Ordering::Relaxed);
+    task.word.fetch_or(1, Ordering::AcqRel);
+    true
+}
+
 fn check(name: &str, min_iterations: u64, scenario: fn(First)) {
     for first in [First::Asker, First::Replier] {
-        Model::of_threads(2).min_iterations(min_iterations).check(name, move || scenario(first));
+        for waits in [Waits::WithForeign, Waits::WithOwn] {
+            Model::of_threads(2).min_iterations(min_iterations).check(name, move || {
+                waits.set();
+                scenario(first);
+            });
+        }
     }
+}
+
+fn breaks_own(mutation: &'static str, scenario: impl Fn() + Send + Sync + 'static) {
+    breaks(mutation, move || {
+        Waits::WithOwn.set();
+        scenario();
+    });
 }
 
 fn an_answer_meets_a_poll(first: First) {
@@ -196,7 +243,16 @@ fn a_second_poll_with_the_same_waker_changes_nothing() {
     // The other way round the asker's looks are masked: there is one interleaving.
     Model::of_threads(2)
         .min_iterations(25)
-        .check("reply: answer and second poll", || an_answer_meets_a_second_poll(First::Replier));
+        .check("reply: answer and second poll", || {
+            Waits::WithForeign.set();
+            an_answer_meets_a_second_poll(First::Replier);
+        });
+    Model::of_threads(2)
+        .min_iterations(10)
+        .check("reply: own waker, answer and second poll", || {
+            Waits::WithOwn.set();
+            an_answer_meets_a_second_poll(First::Replier);
+        });
 }
 
 #[test]
@@ -209,6 +265,58 @@ fn a_relaxed_outcome_after_the_lock_is_found() {
 #[should_panic(expected = "Causality violation")]
 fn a_waker_copied_too_late_is_found() {
     breaks("reply: full before the waker is copied", || an_answer_meets_a_second_poll(First::Replier));
+}
+
+/// A woken asker looks again, as its actor would in the turn that the wake gave it.
+fn a_woken_asker_looks_again(first: First) {
+    let (reply, mut asker) = cell();
+    assert!(asker.poll().is_pending());
+    let (asker, result) = race(
+        first,
+        move || {
+            if asker.task.word.fetch_and(0, Ordering::AcqRel) == 1 {
+                match asker.poll() {
+                    Poll::Ready(outcome) => drop(outcome.expect("it was answered")),
+                    Poll::Pending => panic!("it was woken, and waits for ever"),
+                }
+            }
+            asker
+        },
+        move || reply.send(Value::default()),
+    );
+    assert!(result.is_ok(), "nobody has left");
+    assert_no_wakers(&asker.leave());
+}
+
+#[test]
+fn a_woken_asker_finds_its_answer() {
+    check("reply: wake and look", 2, a_woken_asker_looks_again);
+}
+
+#[test]
+#[should_panic(expected = "waits for ever")]
+fn an_asker_that_waits_behind_the_lock_is_found() {
+    breaks_own("reply: the lock is waited behind", || a_woken_asker_looks_again(First::Replier));
+}
+
+#[test]
+#[should_panic(expected = "a waker was lost")]
+fn a_waker_that_does_not_come_back_is_found() {
+    breaks_own("reply: the kept waker is forgotten", || a_woken_asker_looks_again(First::Replier));
+}
+
+#[test]
+#[should_panic(expected = "a waker was lost")]
+fn a_late_waker_that_is_forgotten_is_found() {
+    breaks_own("reply: a late waker is forgotten", || {
+        an_answer_meets_a_change_of_waker(First::Replier);
+    });
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_relaxed_outcome_beside_a_kept_waker_is_found() {
+    breaks_own("reply: full after the lock is relaxed", || an_answer_meets_a_second_poll(First::Replier));
 }
 
 fn a_dropped_reply_meets_a_poll(first: First) {

@@ -124,6 +124,11 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
             to.deliver(signal);
         }
     }
+    // SAFETY: by contract.
+    if std::mem::take(&mut unsafe { front.run() }.spare) {
+        let last = front.tenancy.release();
+        debug_assert!(!last, "the token's holder has a reference");
+    }
     front.tenancy.transition_to_dead();
     node.actor_ended(front.header(), &reason);
     Ran::Done

@@ -149,8 +149,8 @@ pub struct Run<M> {
     pub stopped: bool,
     /// The actor is told of an exit and ends by itself.
     pub last_words: bool,
-    /// A guest that exit signals end, as they do an actor.
-    pub local: bool,
+    /// A reference to the cell is kept here, for a waker to be lent: see `reply/own.rs`.
+    pub spare: bool,
     /// The future (or the guest's body) has been dropped.
     pub body_gone: bool,
     pub extension: Option<Box<Extension>>,
@@ -180,6 +180,8 @@ pub struct Extension {
     pub reason: Option<ExitReason>,
     /// Most messages the save queue may hold.
     pub save_limit: Option<usize>,
+    /// A guest that exit signals end, as they do an actor.
+    pub local: bool,
 }
 
 /// What takes its place in the queue without being a message.
@@ -215,6 +217,11 @@ impl Extension {
 }
 
 impl<M> Run<M> {
+    /// Whether it is a guest that exit signals end.
+    pub fn is_local(&self) -> bool {
+        self.extension.as_ref().is_some_and(|extension| extension.local)
+    }
+
     /// The extension, made on first use.
     pub fn extension(&mut self) -> &mut Extension {
         self.extension.get_or_insert_default()
@@ -270,7 +277,7 @@ impl<M> ActorCell<M> {
             trapping: false,
             stopped: false,
             last_words: birth.last_words,
-            local: false,
+            spare: false,
             body_gone: false,
             extension: None,
             save: None,

@@ -4,6 +4,10 @@
 //! may leave first; the last one gives the memory back. `slot.rs` has the state word and its steps,
 //! `REPLY.md` says why they are right.
 
+#[cfg(not(wharf_loom))]
+mod own;
+#[cfg(wharf_loom)]
+pub mod own;
 mod slot;
 
 use std::fmt;
@@ -168,6 +172,10 @@ unsafe fn finish<T>(cell: NonNull<Slot<T>>, outcome: Result<T, Unanswered>) -> O
         Published::Unseen => None,
         Published::Awaited(waker) => {
             waker.wake();
+            None
+        }
+        Published::Woken(woken) => {
+            woken.carry_out();
             None
         }
         Published::Gone => {

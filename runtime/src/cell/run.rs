@@ -435,6 +435,25 @@ fn borrowed_waker(cell: NonNull<Header>) -> Waker {
     unsafe { Waker::from_raw(RawWaker::new(cell.as_ptr().cast::<()>(), &WAKER)) }
 }
 
+/// The cell, if this waker is an actor's own.
+#[cfg(not(wharf_loom))]
+#[inline(always)]
+pub fn cell_of_waker(waker: &Waker) -> Option<NonNull<Header>> {
+    let own = ptr::eq(waker.vtable(), &raw const WAKER);
+    if own { NonNull::new(waker.data().cast_mut().cast()) } else { None }
+}
+
+/// The waker that a reference to a cell makes.
+///
+/// # Safety
+/// The caller owns the reference, and hands it over.
+#[cfg(not(wharf_loom))]
+#[inline(always)]
+pub unsafe fn waker_of_reference(cell: NonNull<Header>) -> Waker {
+    // SAFETY: the functions of the table keep the contract of a waker that owns a reference.
+    unsafe { Waker::from_raw(RawWaker::new(cell.as_ptr().cast::<()>(), &WAKER)) }
+}
+
 /// Whether waking this waker schedules the cell itself.
 #[inline(always)]
 pub fn is_waker_of(waker: &Waker, cell: &Header) -> bool {

@@ -263,7 +263,7 @@ unsafe fn begin<M>(front: &ActorCell<M>) {
         if let Verdict::Die(reason) = unsafe { receive_signals(front.header()) } {
             // SAFETY: by contract.
             let run = unsafe { front.run() };
-            if run.local {
+            if run.is_local() {
                 run.extension().dying = Some(reason);
             } else {
                 // A guest outlives its kill: it learns of it as of a stop.
@@ -383,7 +383,7 @@ impl<M: Send + 'static, F: Future<Output: Outcome>> LocalFuture<M, F> {
         // SAFETY: the maker holds the token.
         let run = unsafe { pid.cell().run() };
         run.trapping = false;
-        run.local = true;
+        run.extension().local = true;
         let seat = GuestSeat::new(node, pid.cell().node().now());
         seat.0.seat.make_local();
         let body = Some(Box::pin(start(Mailbox::new(pid.clone()))));

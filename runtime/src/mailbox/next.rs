@@ -84,7 +84,7 @@ unsafe fn receive<M>(front: &ActorCell<M>) {
     if let Verdict::Die(reason) = unsafe { receive_signals(front.header()) } {
         // SAFETY: by contract.
         let run = unsafe { front.run() };
-        if front.tenancy.state().is_guest() && !run.local {
+        if front.tenancy.state().is_guest() && !run.is_local() {
             // A guest outlives its kill: it learns of it as of a stop.
             run.stopped = true;
         } else {

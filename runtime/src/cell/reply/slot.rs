@@ -1,16 +1,16 @@
 //! The memory that both sides of a reply share: its state word, and the steps that change it.
 //!
-//! | part      | EMPTY          | WAIT           | LOCK                        | FULL  | GONE    |
-//! |-----------|----------------|----------------|-----------------------------|-------|---------|
-//! | `waker`   | asker          | asker reads    | asker reads, replier copies | asker | replier |
-//! | `outcome` | replier writes | replier writes | nobody                      | asker | replier |
-//! | memory    | both           | both           | both                        | asker | replier |
+//! | part      | EMPTY          | WAIT           | LOCK    | FULL, KEPT | GONE    |
+//! |-----------|----------------|----------------|---------|------------|---------|
+//! | `waker`   | asker          | asker reads    | replier | asker      | replier |
+//! | `outcome` | replier writes | replier writes | nobody  | asker      | replier |
+//! | memory    | both           | both           | both    | asker      | replier |
 //!
 //! The state changes only in the `transition_*` methods. Foreign code (a waker's, a value's) runs
 //! outside of them, where a panic does no harm.
 
 use std::alloc::Layout;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::task::Waker;
 
@@ -18,6 +18,7 @@ use crate::pool;
 use crate::primitive::{AtomicU32, Ordering, UnsafeCell, mutated, spin_loop, yield_thread};
 
 use super::Unanswered;
+use super::own::{self, Woken};
 
 /// Nobody has come yet, or the asker has just taken its waker back.
 const EMPTY: u32 = 0;
@@ -29,9 +30,29 @@ const LOCK: u32 = 2;
 const FULL: u32 = 3;
 /// The asker has left.
 const GONE: u32 = 4;
+/// As FULL, and the asker's waker, which was woken where it lies, is still there.
+const KEPT: u32 = 5;
+
+const fn is_final(state: u32) -> bool {
+    matches!(state, FULL | KEPT)
+}
 
 /// Looks at a LOCK before the asker thinks that the replier's thread was interrupted inside it.
 const PATIENCE: u32 = 100;
+
+/// How long the asker has waited for the replier.
+struct Patience(u32);
+
+impl Patience {
+    const fn new() -> Self {
+        Self(0)
+    }
+
+    fn wait(&mut self) {
+        self.0 += 1;
+        if self.0 < PATIENCE { spin_loop() } else { yield_thread() }
+    }
+}
 
 /// What both sides share.
 pub(super) struct Slot<T> {
@@ -47,6 +68,8 @@ pub(super) enum Published {
     Unseen,
     /// The asker is to be woken.
     Awaited(Waker),
+    /// The asker has been woken, and may have to be scheduled.
+    Woken(Woken),
     /// The asker has left: all is the replier's, the outcome too.
     Gone,
 }
@@ -131,7 +154,13 @@ impl<T> Slot<T> {
         }
         // SAFETY: the asker left an initialised waker when it went to WAIT, and does not write or
         // drop it before FULL. LOCK happens once, so this copy is the one that is used.
-        let waker = unsafe { self.copy_waker() };
+        let waker = ManuallyDrop::new(unsafe { self.copy_waker() });
+        if let Some(woken) = own::wake_in_place(&waker) {
+            // The asker gets its waker back, so the copy is not dropped.
+            self.state.store(KEPT, full);
+            return Published::Woken(woken);
+        }
+        let waker = ManuallyDrop::into_inner(waker);
         self.state.store(FULL, full);
         if mutated("reply: nobody is woken") {
             return Published::Unseen;
@@ -144,8 +173,8 @@ impl<T> Slot<T> {
 impl<T> Slot<T> {
     #[inline(always)]
     pub(super) fn is_full(&self) -> bool {
-        // Acquire pairs with the replier's Release of FULL.
-        self.state.load(unless("reply: asker acquires no outcome", Ordering::Acquire)) == FULL
+        // Acquire pairs with the replier's Release of FULL or KEPT.
+        is_final(self.state.load(unless("reply: asker acquires no outcome", Ordering::Acquire)))
     }
 
     /// Leaves the waker, unless it is there already.
@@ -153,11 +182,16 @@ impl<T> Slot<T> {
     pub(super) fn wait(&self, waker: &Waker) -> Waited {
         // Acquire pairs with the replier's Release of FULL.
         match self.state.load(unless("reply: second look acquires no outcome", Ordering::Acquire)) {
-            FULL => Waited::Full,
-            EMPTY => self.transition_to_wait(waker.clone()),
-            // WAIT, or the replier is about to wake what it found there.
+            FULL | KEPT => Waited::Full,
+            EMPTY => self.transition_to_wait(own::lend(waker)),
+            // The wake may be over already: to go on waiting would be to miss it.
+            LOCK if !mutated("reply: the lock is waited behind") => {
+                self.await_final();
+                Waited::Full
+            }
+            // The replier has not come, or wakes what it found there after this look.
             _ if self.waits_with(waker) => Waited::Waiting,
-            _ => self.change_waker(waker.clone()),
+            _ => self.change_waker(waker),
         }
     }
 
@@ -168,7 +202,7 @@ impl<T> Slot<T> {
         }
         self.waker.with(|slot| {
             // SAFETY: since WAIT the slot holds the bits of a waker, which only the asker writes.
-            // If the replier has woken its copy, they no longer own anything, and are compared as
+            // If the replier has woken a copy, they no longer own anything, and are compared as
             // the two addresses that they are.
             let there = unsafe { &*slot.cast::<Waker>() };
             there.data() == waker.data() && ptr::eq(there.vtable(), waker.vtable())
@@ -177,14 +211,25 @@ impl<T> Slot<T> {
 
     #[cold]
     #[inline(never)]
-    fn change_waker(&self, new: Waker) -> Waited {
+    fn change_waker(&self, waker: &Waker) -> Waited {
+        let new = own::lend(waker);
         if mutated("reply: waker changes without the lock") {
             // SAFETY: a waker is there. To write it here is the mistake to be found.
             drop(self.waker.with_mut(|slot| unsafe { slot.cast::<Waker>().replace(new) }));
             return Waited::Waiting;
         }
         let old = self.transition_to_empty();
-        let waited = self.transition_to_wait(new);
+        // Where there was none to take back, the outcome is there, and with it perhaps the old one.
+        let waited = if old.is_some() {
+            self.transition_to_wait(new)
+        } else {
+            if mutated("reply: a late waker is forgotten") {
+                let _ = ManuallyDrop::new(new);
+                return Waited::Full;
+            }
+            own::give_back(new);
+            Waited::Full
+        };
         drop(old);
         waited
     }
@@ -208,7 +253,7 @@ impl<T> Slot<T> {
             Ok(_) => Waited::Waiting,
             Err(_) => {
                 // SAFETY: written just now, and seen by nobody: the state went from EMPTY to FULL.
-                drop(unsafe { self.copy_waker() });
+                own::give_back(unsafe { self.copy_waker() });
                 Waited::Full
             }
         }
@@ -219,7 +264,7 @@ impl<T> Slot<T> {
         let to = if mutated("reply: gone before the waker is taken") { GONE } else { EMPTY };
         // Acquire pairs with the replier's Release of FULL: its copying is over.
         let full = unless("reply: change acquires no copy", Ordering::Acquire);
-        let mut looks = 0;
+        let mut patience = Patience::new();
         loop {
             // Relaxed: the waker is the asker's own write, and the replier did not come to read it.
             match self.state.compare_exchange(WAIT, to, Ordering::Relaxed, full) {
@@ -229,8 +274,16 @@ impl<T> Slot<T> {
                 Err(LOCK) if !mutated("reply: asker ignores the lock") => {}
                 Err(_) => return None,
             }
-            looks += 1;
-            if looks < PATIENCE { spin_loop() } else { yield_thread() }
+            patience.wait();
+        }
+    }
+
+    /// Waits for the replier, which is a few instructions from FULL or KEPT.
+    #[cold]
+    fn await_final(&self) {
+        let mut patience = Patience::new();
+        while !self.is_full() {
+            patience.wait();
         }
     }
 
@@ -241,7 +294,7 @@ impl<T> Slot<T> {
         let gone = unless("reply: gone is relaxed", Ordering::Release);
         let full = unless("reply: late leaver acquires no outcome", Ordering::Acquire);
         match self.state.compare_exchange(EMPTY, GONE, gone, full) {
-            Err(FULL) => Left::Full,
+            Err(state) if is_final(state) => Left::Full,
             _ => Left::Gone,
         }
     }
@@ -279,19 +332,27 @@ impl<T> Slot<T> {
     /// Moves the outcome out and gives the memory back.
     ///
     /// # Safety
-    /// The cell is the caller's alone and is not used again; the outcome is there, and no waker.
+    /// The cell is the caller's alone and is not used again; the outcome is there, and a waker in
+    /// KEPT alone.
     #[inline(always)]
     pub(super) unsafe fn take_outcome(cell: NonNull<Self>) -> Result<T, Unanswered> {
         // SAFETY: by contract nobody else can reach it.
         let at = unsafe { &mut *cell.as_ptr() };
         // SAFETY: by contract the outcome is there, and is not taken again.
         let outcome = at.outcome.with_mut(|slot| unsafe { slot.cast::<Result<T, Unanswered>>().read() });
+        // Relaxed: final, and acquired before.
+        let kept = at.state.load(Ordering::Relaxed) == KEPT && !mutated("reply: the kept waker is forgotten");
+        // SAFETY: in KEPT the asker's waker is there, and nobody else uses it any more.
+        let waker = kept.then(|| unsafe { at.copy_waker() });
         // To loom the end of the memory is a write of all that is in it.
         at.waker.with_mut(|_| {});
         #[cfg(wharf_loom)]
         at.state.with_mut(|_| {});
         // SAFETY: taken with this layout, and by contract not used again. Nothing in it needs a drop.
         unsafe { pool::give(cell.cast(), Layout::new::<Self>()) };
+        if let Some(waker) = waker {
+            own::give_back(waker);
+        }
         outcome
     }
 }

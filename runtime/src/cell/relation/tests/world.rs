@@ -271,9 +271,11 @@ impl World {
                 let watch = &self.watches[monitor];
                 !watch.cancelled && watch.downs == 0
             }
-            Signal::UnlinkAck { .. } | Signal::Monitor { .. } | Signal::Demonitor { .. } | Signal::Stop | Signal::Due(_) => {
-                false
-            }
+            Signal::UnlinkAck { .. }
+            | Signal::Monitor { .. }
+            | Signal::Demonitor { .. }
+            | Signal::Stop
+            | Signal::Due(_) => false,
         }
     }
 }
