@@ -6,6 +6,8 @@ mod context;
 mod error;
 pub mod prelude;
 mod spawn;
+pub mod supervisor;
+mod telemetry;
 
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{
@@ -20,6 +22,7 @@ pub use crate::actor::Actor;
 pub use crate::context::Context;
 pub use crate::error::{Error, Result};
 pub use crate::spawn::{NodeExt, Spawn, spawn, spawn_fn};
+pub use crate::supervisor::supervise;
 
 /// The guides, as modules, so that their examples are tested.
 #[doc = include_str!("../docs/semantics.md")]

@@ -1,6 +1,7 @@
 //! Spawning actors and processes.
 
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use wharf_runtime::{Capacity, Mailbox, Node, Outcome, Overflow, Pid, RegisterError};
@@ -47,7 +48,7 @@ where
 }
 
 #[track_caller]
-fn current() -> Node {
+pub(crate) fn current() -> Node {
     match Node::current() {
         Some(node) => node,
         None => panic!(
@@ -136,10 +137,15 @@ impl Spawn {
         Self(self.0.link())
     }
 
+    /// Where the actor counts as spawned, instead of where it is.
+    pub(crate) fn site(self, site: &'static Location<'static>) -> Self {
+        Self(self.0.site(site))
+    }
+
     /// Spawns an actor. A name that is taken is left where it is, and logged.
     #[track_caller]
     pub fn spawn<A: Actor>(self, actor: A) -> Pid<A::Msg> {
-        self.0.spawn_fn(|mailbox| run(actor, Context::new(mailbox)))
+        self.0.spawn_fn(|mailbox| run(actor, Context::new(mailbox), || ()))
     }
 
     /// Spawns an actor under its name.
@@ -148,7 +154,7 @@ impl Spawn {
     /// [`RegisterError::Taken`] when another actor has the name; then the new one is killed.
     #[track_caller]
     pub fn try_spawn<A: Actor>(self, actor: A) -> Result<Pid<A::Msg>, RegisterError> {
-        self.0.try_spawn_fn(|mailbox| run(actor, Context::new(mailbox)))
+        self.0.try_spawn_fn(|mailbox| run(actor, Context::new(mailbox), || ()))
     }
 
     /// Spawns an actor in process style. A name that is taken is left where it is, and logged.

@@ -242,6 +242,12 @@ impl NodeShared {
         self.phase.load(Ordering::Acquire) == STOPPED
     }
 
+    /// Whether the node is about to go, or gone.
+    pub(crate) fn is_stopping(&self) -> bool {
+        // Acquire: whoever was told to stop by the node finds that it stops.
+        self.phase.load(Ordering::Acquire) != RUNNING
+    }
+
     /// Begins to stop; false when that has begun already.
     pub(crate) fn begin_stopping(&self) -> bool {
         let begun =
@@ -423,6 +429,21 @@ impl Node {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.shared.is_stopped()
+    }
+
+    /// Whether the node is being stopped, or has stopped: whoever is spawned now ends at once.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
+    /// The actor with this id, as long as anybody refers to it; it may have ended.
+    #[must_use]
+    pub fn find(&self, id: ActorId) -> Option<AnyPid> {
+        if id.node() != self.shared.id {
+            return None;
+        }
+        self.shared.find(Code::new(id.slot(), id.generation()))
     }
 
     /// Gives an actor a name of this node.

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod context;
+mod explored;
 mod hooks;
+mod log;
 mod outcomes;
 mod selective;
+mod supervisor;
 mod waiting;
 
 /// Waits until one actor is left, and all who watched the others have been told.
