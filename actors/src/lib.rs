@@ -5,6 +5,7 @@ mod actor;
 mod context;
 mod error;
 pub mod prelude;
+mod select;
 mod spawn;
 pub mod supervisor;
 mod telemetry;
@@ -23,6 +24,12 @@ pub use crate::context::Context;
 pub use crate::error::{Error, Result};
 pub use crate::spawn::{NodeExt, Spawn, spawn, spawn_fn};
 pub use crate::supervisor::supervise;
+
+/// What macros expand to.
+#[doc(hidden)]
+pub mod __private {
+    pub use wharf_runtime::poll_choice;
+}
 
 /// The guides, as modules, so that their examples are tested.
 #[doc = include_str!("../docs/semantics.md")]

@@ -36,6 +36,7 @@ mod pool;
 mod primitive;
 #[allow(unsafe_code, reason = "queues share memory by protocol")]
 mod queue;
+mod random;
 mod run;
 #[allow(unsafe_code, reason = "run queues share memory by protocol")]
 mod scheduler;
@@ -65,6 +66,8 @@ pub use crate::mailbox::{
 };
 pub use crate::node::{Node, NodeStats};
 pub use crate::queue::{Capacity, MAX_CAPACITY};
+#[doc(hidden)]
+pub use crate::random::poll_choice;
 pub use crate::run::block_on;
 pub use crate::scheduler::shutdown::{Late, ShutdownReport};
 pub use crate::signal::{Down, Exit, MonitorRef, Notice};

@@ -22,8 +22,9 @@ use crate::explore::Core;
 use crate::hooks::{CrashReport, Hooks};
 use crate::id::{ActorId, NodeId};
 use crate::mailbox::{GuestFuture, Mailbox, open_guest};
-use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, Mutex, Ordering, fence};
+use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Mutex, Ordering, fence};
 use crate::queue::Capacity;
+use crate::random::{STEP, mix};
 use crate::scheduler::shutdown::{self, ShutdownReport};
 use crate::scheduler::timers::Alarm;
 use crate::scheduler::{Scheduler, Seat};
@@ -49,6 +50,8 @@ pub struct NodeShared {
     pub(crate) core: Option<Arc<dyn Core>>,
     pub(crate) ask_timeout: Duration,
     pub(crate) stop_grace: Duration,
+    /// The next seat's seed.
+    seeds: AtomicU64,
     dead_letters: DeadLetters,
     phase: AtomicU8,
     slices: AtomicU32,
@@ -68,6 +71,7 @@ pub(crate) struct Parts {
     pub(crate) core: Option<Arc<dyn Core>>,
     pub(crate) ask_timeout: Duration,
     pub(crate) stop_grace: Duration,
+    pub(crate) seed: u64,
 }
 
 impl NodeShared {
@@ -83,6 +87,7 @@ impl NodeShared {
             core: parts.core,
             ask_timeout: parts.ask_timeout,
             stop_grace: parts.stop_grace,
+            seeds: AtomicU64::new(parts.seed),
             dead_letters: DeadLetters::default(),
             phase: AtomicU8::new(RUNNING),
             slices: AtomicU32::new(1 << 16),
@@ -124,6 +129,12 @@ impl NodeShared {
     /// Cancels such an alarm.
     pub fn cancel_alarm(&self, key: Key) -> Option<Alarm> {
         self.scheduler.cancel_alarm(key)
+    }
+
+    /// A seed for one seat.
+    pub(crate) fn next_seed(&self) -> u64 {
+        // Relaxed: a number for each, in no order.
+        mix(self.seeds.fetch_add(STEP, Ordering::Relaxed))
     }
 
     /// Number of the next slice, for all workers together.

@@ -7,6 +7,8 @@ mod explored;
 mod hooks;
 mod log;
 mod outcomes;
+mod registry;
+mod select;
 mod selective;
 mod supervisor;
 mod waiting;

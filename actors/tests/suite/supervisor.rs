@@ -365,7 +365,7 @@ fn a_child_that_does_not_start_with_its_supervisor_ends_it_and_those_started_bef
     in_many_orders(async |mut mailbox: Mailbox<()>| {
         let notes = Notes::default();
         let never = ChildSpec::new("never", || Starter { fails: Some(ExitReason::failed("no ink")) });
-        let supervisor = Supervisor::new()
+        Supervisor::new()
             .intensity(9, Duration::from_secs(1))
             .child(Child::spec("a", &notes))
             .child(never)
