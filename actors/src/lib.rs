@@ -8,7 +8,7 @@ pub mod prelude;
 mod select;
 mod spawn;
 pub mod supervisor;
-mod telemetry;
+pub mod telemetry;
 
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use wharf_runtime::{Capacity, Mailbox, Node, Outcome, Overflow, Pid, RegisterError};
 
 use crate::actor::run;
+use crate::telemetry::{self, CrashRecord, DeadLetterRecord, Records};
 use crate::{Actor, Context};
 
 /// Spawns an actor on the current node: inside an actor or guest.
@@ -61,12 +62,58 @@ pub(crate) fn current() -> Node {
 pub trait NodeExt {
     /// Spawns an actor with default options.
     fn spawn<A: Actor>(&self, actor: A) -> Pid<A::Msg>;
+
+    /// Subscribes to the node's dead letters from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// wharf::block_on(async {
+    ///     let node = Node::current().unwrap();
+    ///     let mut letters = node.dead_letters();
+    ///     let busy = wharf::spawn_fn(async |_: Mailbox<u8>| std::future::pending::<()>().await);
+    ///     busy.send(7).await.unwrap();
+    ///     busy.kill();
+    ///     let letter = letters.next().await.unwrap();
+    ///     assert_eq!((letter.message, letter.to), ("u8", busy.id()));
+    ///     assert!(letter.to_json().contains(r#""cause":"exited_first","receiver_ended":"killed""#));
+    /// });
+    /// ```
+    fn dead_letters(&self) -> Records<DeadLetterRecord>;
+
+    /// Subscribes to reports of the node's crashes from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// wharf::block_on(async {
+    ///     let node = Node::current().unwrap();
+    ///     let mut crashes = node.crash_reports();
+    ///     Spawn::new().label("dial").spawn_fn(async |_: Mailbox<()>| Err::<(), _>("no tone"));
+    ///     let crash = crashes.next().await.unwrap();
+    ///     assert!(crash.to_string().contains("× no tone"));
+    ///     assert!(crash.to_json().contains(r#""label":"dial""#));
+    /// });
+    /// ```
+    fn crash_reports(&self) -> Records<CrashRecord>;
 }
 
 impl NodeExt for Node {
     #[track_caller]
     fn spawn<A: Actor>(&self, actor: A) -> Pid<A::Msg> {
         Spawn::on(self).spawn(actor)
+    }
+
+    #[track_caller]
+    fn dead_letters(&self) -> Records<DeadLetterRecord> {
+        telemetry::dead_letters(self)
+    }
+
+    #[track_caller]
+    fn crash_reports(&self) -> Records<CrashRecord> {
+        telemetry::crash_reports(self)
     }
 }
 

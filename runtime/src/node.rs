@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ use crate::cell::pages::Arena;
 use crate::cell::pid::{AnyPid, Pid};
 use crate::cell::run::Outcome;
 use crate::cell::state::Code;
-use crate::dead_letter::{DeadLetter, DeadLetterCause, DeadLetters};
+use crate::crash::CrashReport;
+use crate::dead_letter::{Audience, DeadLetter, DeadLetterCause, DeadLetters};
 use crate::directory::Directory;
 use crate::error::{LookupError, RegisterError, StartError};
 use crate::exit::ExitReason;
 use crate::explore::Core;
-use crate::hooks::{CrashReport, Hooks};
+use crate::hooks::Hooks;
 use crate::id::{ActorId, NodeId};
 use crate::mailbox::{GuestFuture, Mailbox, open_guest};
 use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Mutex, Ordering, fence};
@@ -53,6 +54,7 @@ pub struct NodeShared {
     /// The next seat's seed.
     seeds: AtomicU64,
     dead_letters: DeadLetters,
+    observers: Mutex<Vec<Weak<dyn Hooks>>>,
     phase: AtomicU8,
     slices: AtomicU32,
     /// Spawned less ended, where no worker counted.
@@ -89,6 +91,7 @@ impl NodeShared {
             stop_grace: parts.stop_grace,
             seeds: AtomicU64::new(parts.seed),
             dead_letters: DeadLetters::default(),
+            observers: Mutex::new(Vec::new()),
             phase: AtomicU8::new(RUNNING),
             slices: AtomicU32::new(1 << 16),
             loose_live: AtomicI64::new(0),
@@ -234,17 +237,33 @@ impl NodeShared {
         u64::try_from(live).unwrap_or(0)
     }
 
-    pub(crate) fn record_dead_letter(&self, letter: &DeadLetter) {
-        self.dead_letters.record(letter, self.now().as_nanos() / 1_000_000_000);
-        if let Some(hooks) = &self.hooks {
-            hooks.dead_letter(letter);
+    pub(crate) fn record_dead_letter(&self, letter: DeadLetter) {
+        let audience = Audience {
+            directory: &self.directory,
+            hooks: self.hooks.as_deref(),
+            observers: self.observers(),
+            stopping: self.is_stopping(),
+        };
+        self.dead_letters.record(letter, &audience);
+    }
+
+    /// Those who observe the node.
+    fn observers(&self) -> Vec<Arc<dyn Hooks>> {
+        let mut observers = self.observers.lock();
+        if observers.is_empty() {
+            return Vec::new();
         }
+        observers.retain(|observer| observer.strong_count() > 0);
+        observers.iter().filter_map(Weak::upgrade).collect()
     }
 
     pub(crate) fn report_crash(&self, report: &CrashReport<'_>) {
-        tracing::error!(target: "wharf::crash", actor = %report.id, "{report}");
+        report.log();
         if let Some(hooks) = &self.hooks {
             hooks.actor_crashed(report);
+        }
+        for observer in self.observers() {
+            observer.actor_crashed(report);
         }
     }
 
@@ -271,6 +290,7 @@ impl NodeShared {
 
     pub(crate) fn set_stopped(&self) {
         self.phase.store(STOPPED, Ordering::Release);
+        self.dead_letters.summarise();
         // Pairs with the fence in `refuse`.
         fence(Ordering::SeqCst);
         if let Some(hooks) = &self.hooks {
@@ -455,6 +475,13 @@ impl Node {
             return None;
         }
         self.shared.find(Code::new(id.slot(), id.generation()))
+    }
+
+    /// Tells `observer` of crashes and dead letters from now on, for as long as it is kept. Its other
+    /// hooks are not called.
+    pub fn observe<H: Hooks>(&self, observer: &Arc<H>) {
+        let observer = Arc::downgrade(observer);
+        self.shared.observers.lock().push(observer);
     }
 
     /// Gives an actor a name of this node.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::cell::parcel::Parcel;
 use crate::cell::pid::Pid;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
-use crate::node::{Node, NodeShared};
+use crate::node::Node;
 use crate::primitive::Mutex;
 use crate::scheduler::carry_out;
 use crate::scheduler::timers::Alarm;
@@ -136,12 +136,9 @@ fn deliver<M: Send + 'static>(to: &Pid<M>, message: M) {
         Ok(duty) => carry_out(cell.header(), duty),
         Err(message) => {
             let name = std::any::type_name::<M>();
-            dead(cell.node(), &DeadLetter::new(to.id(), None, name, DeadLetterCause::NoProc));
+            let (node, cause) = (cell.node(), DeadLetterCause::NoProc);
+            node.record_dead_letter(DeadLetter::new(to.id(), None, name, cause, node.now()));
             drop(message);
         }
     }
-}
-
-fn dead(node: &NodeShared, letter: &DeadLetter) {
-    node.record_dead_letter(letter);
 }

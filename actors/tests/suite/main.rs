@@ -8,6 +8,7 @@ mod hooks;
 mod log;
 mod outcomes;
 mod registry;
+mod reports;
 mod select;
 mod selective;
 mod supervisor;

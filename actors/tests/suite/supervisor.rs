@@ -482,8 +482,11 @@ fn calls_that_wait_in_the_mailbox_do_not_delay_a_restart() {
         for call in &mut calls {
             assert!(futures::poll!(call).is_pending());
         }
+        // Links are told before monitors that were set in time.
+        let mut watcher: Mailbox<()> = old.node().guest();
+        watcher.monitor(&old);
         old.kill();
-        old.stopped().await;
+        assert!(watcher.next().await.is_some());
         go_on.send(()).unwrap();
         for call in calls {
             assert_ne!(call.await.unwrap()[0].status, ChildStatus::Running(old.any()));
