@@ -28,6 +28,7 @@ pub use crate::supervisor::supervise;
 /// What macros expand to.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::select::place;
     pub use wharf_runtime::poll_choice;
 }
 

@@ -126,7 +126,7 @@ macro_rules! __select {
                 let mut waiting = false;
                 let over = 'look: {
                     for turn in 0..COUNT {
-                        match (first + turn) % COUNT {
+                        match $crate::__private::place(first, turn, COUNT) {
                             $($at => {
                                 let ::core::option::Option::Some(future) = $future.as_mut().as_pin_mut() else {
                                     continue;
@@ -195,4 +195,10 @@ macro_rules! __select {
     ($first:tt $read:tt [$place:tt $($places:tt)*] $pattern:pat = $make:expr => $($branches:tt)+) => {
         $crate::__select!(@body $first $read [$($places)*] [$place ($pattern) ($make) (true)] $($branches)+)
     };
+}
+
+/// The place of the branch that is looked at in this turn.
+#[must_use]
+pub const fn place(first: usize, turn: usize, count: usize) -> usize {
+    (first + turn) % count
 }

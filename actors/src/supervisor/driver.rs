@@ -25,6 +25,8 @@ use crate::actor::run;
 use crate::{Actor, Context, Spawn};
 
 type Cx = Context<SupervisorMsg>;
+/// Answers a call that asks for a running child.
+type PidReply = Reply<Result<AnyPid, ChildError>>;
 
 /// Why a child is being started.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,10 +63,10 @@ enum State {
 struct Child {
     spec: ChildSpec,
     state: State,
-    starter: Option<Reply<Result<AnyPid, ChildError>>>,
+    starter: Option<PidReply>,
     stoppers: Vec<Reply<Result<(), ChildError>>>,
     /// Whoever waits for it to run, as another than the one named.
-    waiting: Vec<(Option<ActorId>, Reply<Result<AnyPid, ChildError>>)>,
+    waiting: Vec<(Option<ActorId>, PidReply)>,
 }
 
 impl Child {
@@ -427,12 +429,7 @@ impl Supervising {
         }
     }
 
-    fn start_child(
-        &mut self,
-        spec: ChildSpec,
-        reply: Reply<Result<AnyPid, ChildError>>,
-        cx: &mut Cx,
-    ) -> Result<(), ExitReason> {
+    fn start_child(&mut self, spec: ChildSpec, reply: PidReply, cx: &mut Cx) -> Result<(), ExitReason> {
         if let Some(at) = self.find(&spec.id) {
             let error = self.children[at].occupied().unwrap_or(ChildError::AlreadyPresent { id: spec.id });
             let _ = reply.send(Err(error));
@@ -442,12 +439,7 @@ impl Supervising {
         self.begin(self.children.len() - 1, Cause::Added, cx)
     }
 
-    fn restart_child(
-        &mut self,
-        id: Arc<str>,
-        reply: Reply<Result<AnyPid, ChildError>>,
-        cx: &mut Cx,
-    ) -> Result<(), ExitReason> {
+    fn restart_child(&mut self, id: Arc<str>, reply: PidReply, cx: &mut Cx) -> Result<(), ExitReason> {
         let refused = match self.find(&id) {
             None => ChildError::NotFound { id },
             Some(at) => match self.children[at].occupied() {
@@ -499,12 +491,7 @@ impl Supervising {
         }
     }
 
-    fn await_child(
-        &mut self,
-        id: Arc<str>,
-        other_than: Option<ActorId>,
-        reply: Reply<Result<AnyPid, ChildError>>,
-    ) {
+    fn await_child(&mut self, id: Arc<str>, other_than: Option<ActorId>, reply: PidReply) {
         let Some(at) = self.find(&id) else {
             let _ = reply.send(Err(ChildError::NotFound { id }));
             return;
