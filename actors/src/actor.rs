@@ -147,11 +147,15 @@ impl<A: Actor> Serve for Living<A> {
     }
 }
 
-/// The life of an actor.
+/// The life of an actor; `begun` is called once it has started.
 ///
 /// Not an `async fn`: that would store the actor twice, as argument and as local.
 #[allow(clippy::manual_async_fn, reason = "an `async fn` stores its arguments twice")]
-pub(crate) fn run<A: Actor>(actor: A, cx: Context<A::Msg>) -> impl Future<Output = ExitReason> + Send {
+pub(crate) fn run<A: Actor>(
+    actor: A,
+    cx: Context<A::Msg>,
+    begun: impl FnOnce() + Send,
+) -> impl Future<Output = ExitReason> + Send {
     let mut living = Living { actor, cx };
     async move {
         living.cx.mailbox.keep_last_words();
@@ -159,6 +163,7 @@ pub(crate) fn run<A: Actor>(actor: A, cx: Context<A::Msg>) -> impl Future<Output
             if let Err(reason) = unless_exiting!(living.actor.started(&mut living.cx)) {
                 break 'life reason;
             }
+            begun();
             loop {
                 if let Err(reason) = serve(&mut living).await {
                     break 'life reason;

@@ -49,6 +49,12 @@ impl<M: Send + 'static> Context<M> {
         self.mailbox.node()
     }
 
+    /// Who spawned this actor, when that was an actor or guest.
+    #[must_use]
+    pub fn parent(&self) -> Option<ActorId> {
+        self.mailbox.parent()
+    }
+
     /// Who sent the message under way; `None` when that was no actor or guest.
     #[must_use]
     pub fn sender(&self) -> Option<ActorId> {
@@ -69,6 +75,12 @@ impl<M: Send + 'static> Context<M> {
     /// Links this actor with another: when one ends, the other gets an exit signal.
     pub fn link(&mut self, peer: impl Into<AnyPid>) {
         self.mailbox.link(peer);
+    }
+
+    /// As [`Context::link`]; while this actor traps exits, `handle_exit` is called ahead of all
+    /// messages when the other ends.
+    pub fn link_with_priority(&mut self, peer: impl Into<AnyPid>) {
+        self.mailbox.link_with_priority(peer);
     }
 
     /// Takes a link down. From now on it has no effect on this actor.

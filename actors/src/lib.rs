@@ -5,9 +5,12 @@ mod actor;
 mod context;
 mod error;
 pub mod prelude;
+mod select;
 mod spawn;
 mod stream;
 mod task;
+pub mod supervisor;
+pub mod telemetry;
 
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{
@@ -24,6 +27,14 @@ pub use crate::error::{Error, Result};
 pub use crate::spawn::{NodeExt, Spawn, spawn, spawn_fn};
 pub use crate::stream::{MailboxExt, Messages, PidSink, sink};
 pub use crate::task::{Task, run_blocking};
+pub use crate::supervisor::supervise;
+
+/// What macros expand to.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::select::place;
+    pub use wharf_runtime::poll_choice;
+}
 
 /// The guides, as modules, so that their examples are tested.
 #[doc = include_str!("../docs/semantics.md")]

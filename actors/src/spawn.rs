@@ -1,11 +1,13 @@
 //! Spawning actors and processes.
 
 use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use wharf_runtime::{Capacity, Mailbox, Node, Outcome, Overflow, Pid, RegisterError};
 
 use crate::actor::run;
+use crate::telemetry::{self, CrashRecord, DeadLetterRecord, Records};
 use crate::{Actor, Context};
 
 /// Spawns an actor on the current node: inside an actor or guest.
@@ -47,7 +49,7 @@ where
 }
 
 #[track_caller]
-fn current() -> Node {
+pub(crate) fn current() -> Node {
     match Node::current() {
         Some(node) => node,
         None => panic!(
@@ -60,12 +62,58 @@ fn current() -> Node {
 pub trait NodeExt {
     /// Spawns an actor with default options.
     fn spawn<A: Actor>(&self, actor: A) -> Pid<A::Msg>;
+
+    /// Subscribes to the node's dead letters from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// wharf::block_on(async {
+    ///     let node = Node::current().unwrap();
+    ///     let mut letters = node.dead_letters();
+    ///     let busy = wharf::spawn_fn(async |_: Mailbox<u8>| std::future::pending::<()>().await);
+    ///     busy.send(7).await.unwrap();
+    ///     busy.kill();
+    ///     let letter = letters.next().await.unwrap();
+    ///     assert_eq!((letter.message, letter.to), ("u8", busy.id()));
+    ///     assert!(letter.to_json().contains(r#""cause":"exited_first","receiver_ended":"killed""#));
+    /// });
+    /// ```
+    fn dead_letters(&self) -> Records<DeadLetterRecord>;
+
+    /// Subscribes to reports of the node's crashes from now on.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// wharf::block_on(async {
+    ///     let node = Node::current().unwrap();
+    ///     let mut crashes = node.crash_reports();
+    ///     Spawn::new().label("dial").spawn_fn(async |_: Mailbox<()>| Err::<(), _>("no tone"));
+    ///     let crash = crashes.next().await.unwrap();
+    ///     assert!(crash.to_string().contains("× no tone"));
+    ///     assert!(crash.to_json().contains(r#""label":"dial""#));
+    /// });
+    /// ```
+    fn crash_reports(&self) -> Records<CrashRecord>;
 }
 
 impl NodeExt for Node {
     #[track_caller]
     fn spawn<A: Actor>(&self, actor: A) -> Pid<A::Msg> {
         Spawn::on(self).spawn(actor)
+    }
+
+    #[track_caller]
+    fn dead_letters(&self) -> Records<DeadLetterRecord> {
+        telemetry::dead_letters(self)
+    }
+
+    #[track_caller]
+    fn crash_reports(&self) -> Records<CrashRecord> {
+        telemetry::crash_reports(self)
     }
 }
 
@@ -136,10 +184,15 @@ impl Spawn {
         Self(self.0.link())
     }
 
+    /// Where the actor counts as spawned, instead of where it is.
+    pub(crate) fn site(self, site: &'static Location<'static>) -> Self {
+        Self(self.0.site(site))
+    }
+
     /// Spawns an actor. A name that is taken is left where it is, and logged.
     #[track_caller]
     pub fn spawn<A: Actor>(self, actor: A) -> Pid<A::Msg> {
-        self.0.spawn_fn(|mailbox| run(actor, Context::new(mailbox)))
+        self.0.spawn_fn(|mailbox| run(actor, Context::new(mailbox), || ()))
     }
 
     /// Spawns an actor under its name.
@@ -148,7 +201,7 @@ impl Spawn {
     /// [`RegisterError::Taken`] when another actor has the name; then the new one is killed.
     #[track_caller]
     pub fn try_spawn<A: Actor>(self, actor: A) -> Result<Pid<A::Msg>, RegisterError> {
-        self.0.try_spawn_fn(|mailbox| run(actor, Context::new(mailbox)))
+        self.0.try_spawn_fn(|mailbox| run(actor, Context::new(mailbox), || ()))
     }
 
     /// Spawns an actor in process style. A name that is taken is left where it is, and logged.

@@ -1,7 +1,6 @@
 //! How a node is to be.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use crate::explore::Core;
 use crate::hooks::Hooks;
 use crate::id::NodeId;
 use crate::node::{Node, NodeShared, Parts};
+use crate::random;
 use crate::scheduler::Scheduler;
 use crate::scheduler::idle::MAX_WORKERS;
 use crate::scheduler::lifetime::make_shared;
@@ -31,6 +31,7 @@ pub struct Builder {
     name: Option<Arc<str>>,
     id: Option<NodeId>,
     workers: Option<usize>,
+    seed: Option<u64>,
     ask_timeout: Duration,
     stop_grace: Duration,
     blocking_threads: usize,
@@ -43,6 +44,7 @@ impl Builder {
             name: None,
             id: None,
             workers: None,
+            seed: None,
             ask_timeout: ASK_TIMEOUT,
             stop_grace: STOP_GRACE,
             blocking_threads: BLOCKING_THREADS,
@@ -66,6 +68,14 @@ impl Builder {
     /// runtime.
     pub const fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
+        self
+    }
+
+    /// What the node's random choices are drawn from, such as the order of `select!`. By default
+    /// drawn at random itself. With several workers the same seed gives the same numbers, though not
+    /// to the same actors.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -132,13 +142,14 @@ impl Builder {
     ) -> Arc<NodeShared> {
         let id = self.id.unwrap_or_else(random_id);
         let name = self.name.unwrap_or_else(|| format!("node-{id}").into());
+        let seed = self.seed.unwrap_or_else(random::unseeded);
         let Self { ask_timeout, stop_grace, blocking_threads, hooks, .. } = self;
         make_shared(|at| {
             let now = clock.now();
             let workers: Box<[Worker]> = (0..workers).map(|index| Worker::new(index, at, now)).collect();
             let scheduler = Scheduler::new(workers, tokio);
             NodeShared::new(
-                Parts { id, name, clock, hooks, core, ask_timeout, stop_grace, blocking_threads },
+                Parts { id, name, clock, hooks, core, ask_timeout, stop_grace, blocking_threads, seed },
                 scheduler,
             )
         })
@@ -161,7 +172,7 @@ fn has_timer() -> bool {
 }
 
 fn random_id() -> NodeId {
-    let bits = RandomState::new().hash_one(0_u8);
+    let bits = random::unseeded();
     #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
     let bits = (bits ^ bits >> 32) as u32;
     NodeId::new(bits.max(1)).unwrap_or_else(|| unreachable!("at least 1"))

@@ -20,6 +20,7 @@ mod blocking;
 mod builder;
 #[allow(unsafe_code, reason = "cells share memory by protocol")]
 mod cell;
+mod crash;
 mod dead_letter;
 mod directory;
 mod error;
@@ -37,6 +38,7 @@ mod pool;
 mod primitive;
 #[allow(unsafe_code, reason = "queues share memory by protocol")]
 mod queue;
+mod random;
 mod run;
 #[allow(unsafe_code, reason = "run queues share memory by protocol")]
 mod scheduler;
@@ -53,12 +55,13 @@ pub use crate::cell::pooled::Pooled;
 pub use crate::cell::reply::Reply;
 pub use crate::cell::run::Outcome;
 pub use crate::cell::state::Overflow;
+pub use crate::crash::CrashReport;
 pub use crate::dead_letter::{DeadLetter, DeadLetterCause};
 pub use crate::error::{
     AskError, Elapsed, LookupError, RegisterError, SaveQueueFull, SendError, StartError, StashFull,
 };
 pub use crate::exit::{Detail, ExitReason, Failure, PanicInfo};
-pub use crate::hooks::{CrashReport, Hooks};
+pub use crate::hooks::Hooks;
 pub use crate::id::{ActorId, NodeId};
 pub use crate::mailbox::ask::Ask;
 pub use crate::mailbox::send::{Permit, Reserve, Send};
@@ -69,6 +72,8 @@ pub use crate::mailbox::{
 pub use crate::node::{Node, NodeStats};
 pub use crate::offload::{TaskError, catch_panic};
 pub use crate::queue::{Capacity, MAX_CAPACITY};
+#[doc(hidden)]
+pub use crate::random::poll_choice;
 pub use crate::run::block_on;
 pub use crate::scheduler::shutdown::{Late, ShutdownReport};
 pub use crate::signal::{Down, Exit, MonitorRef, Notice};

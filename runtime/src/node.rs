@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -14,17 +14,19 @@ use crate::cell::pages::Arena;
 use crate::cell::pid::{AnyPid, Pid};
 use crate::cell::run::Outcome;
 use crate::cell::state::Code;
-use crate::dead_letter::{DeadLetter, DeadLetterCause, DeadLetters};
+use crate::crash::CrashReport;
+use crate::dead_letter::{Audience, DeadLetter, DeadLetterCause, DeadLetters};
 use crate::directory::Directory;
 use crate::error::{LookupError, RegisterError, StartError};
 use crate::exit::ExitReason;
 use crate::explore::Core;
-use crate::hooks::{CrashReport, Hooks};
+use crate::hooks::Hooks;
 use crate::id::{ActorId, NodeId};
 use crate::mailbox::{GuestFuture, LocalFuture, Mailbox, open_guest};
 use crate::offload::Offload;
-use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, Mutex, Ordering, fence};
+use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Mutex, Ordering, fence};
 use crate::queue::Capacity;
+use crate::random::{STEP, mix};
 use crate::scheduler::shutdown::{self, ShutdownReport};
 use crate::scheduler::timers::Alarm;
 use crate::scheduler::{Scheduler, Seat};
@@ -51,7 +53,10 @@ pub struct NodeShared {
     pub(crate) ask_timeout: Duration,
     pub(crate) stop_grace: Duration,
     pub(crate) offload: Offload,
+    /// The next seat's seed.
+    seeds: AtomicU64,
     dead_letters: DeadLetters,
+    observers: Mutex<Vec<Weak<dyn Hooks>>>,
     phase: AtomicU8,
     slices: AtomicU32,
     /// Spawned less ended, where no worker counted.
@@ -71,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) ask_timeout: Duration,
     pub(crate) stop_grace: Duration,
     pub(crate) blocking_threads: usize,
+    pub(crate) seed: u64,
 }
 
 impl NodeShared {
@@ -87,7 +93,9 @@ impl NodeShared {
             ask_timeout: parts.ask_timeout,
             stop_grace: parts.stop_grace,
             offload: Offload::new(parts.blocking_threads),
+            seeds: AtomicU64::new(parts.seed),
             dead_letters: DeadLetters::default(),
+            observers: Mutex::new(Vec::new()),
             phase: AtomicU8::new(RUNNING),
             slices: AtomicU32::new(1 << 16),
             loose_live: AtomicI64::new(0),
@@ -128,6 +136,12 @@ impl NodeShared {
     /// Cancels such an alarm.
     pub fn cancel_alarm(&self, key: Key) -> Option<Alarm> {
         self.scheduler.cancel_alarm(key)
+    }
+
+    /// A seed for one seat.
+    pub(crate) fn next_seed(&self) -> u64 {
+        // Relaxed: a number for each, in no order.
+        mix(self.seeds.fetch_add(STEP, Ordering::Relaxed))
     }
 
     /// Number of the next slice, for all workers together.
@@ -227,23 +241,45 @@ impl NodeShared {
         u64::try_from(live).unwrap_or(0)
     }
 
-    pub(crate) fn record_dead_letter(&self, letter: &DeadLetter) {
-        self.dead_letters.record(letter, self.now().as_nanos() / 1_000_000_000);
-        if let Some(hooks) = &self.hooks {
-            hooks.dead_letter(letter);
+    pub(crate) fn record_dead_letter(&self, letter: DeadLetter) {
+        let audience = Audience {
+            directory: &self.directory,
+            hooks: self.hooks.as_deref(),
+            observers: self.observers(),
+            stopping: self.is_stopping(),
+        };
+        self.dead_letters.record(letter, &audience);
+    }
+
+    /// Those who observe the node.
+    fn observers(&self) -> Vec<Arc<dyn Hooks>> {
+        let mut observers = self.observers.lock();
+        if observers.is_empty() {
+            return Vec::new();
         }
+        observers.retain(|observer| observer.strong_count() > 0);
+        observers.iter().filter_map(Weak::upgrade).collect()
     }
 
     pub(crate) fn report_crash(&self, report: &CrashReport<'_>) {
-        tracing::error!(target: "wharf::crash", actor = %report.id, "{report}");
+        report.log();
         if let Some(hooks) = &self.hooks {
             hooks.actor_crashed(report);
+        }
+        for observer in self.observers() {
+            observer.actor_crashed(report);
         }
     }
 
     /// Whether the node is gone.
     pub fn is_stopped(&self) -> bool {
         self.phase.load(Ordering::Acquire) == STOPPED
+    }
+
+    /// Whether the node is about to go, or gone.
+    pub(crate) fn is_stopping(&self) -> bool {
+        // Acquire: whoever was told to stop by the node finds that it stops.
+        self.phase.load(Ordering::Acquire) != RUNNING
     }
 
     /// Begins to stop; false when that has begun already.
@@ -258,6 +294,7 @@ impl NodeShared {
 
     pub(crate) fn set_stopped(&self) {
         self.phase.store(STOPPED, Ordering::Release);
+        self.dead_letters.summarise();
         // Pairs with the fence in `refuse`.
         fence(Ordering::SeqCst);
         if let Some(hooks) = &self.hooks {
@@ -464,6 +501,28 @@ impl Node {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.shared.is_stopped()
+    }
+
+    /// Whether the node is being stopped, or has stopped: whoever is spawned now ends at once.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
+    /// The actor with this id, as long as anybody refers to it; it may have ended.
+    #[must_use]
+    pub fn find(&self, id: ActorId) -> Option<AnyPid> {
+        if id.node() != self.shared.id {
+            return None;
+        }
+        self.shared.find(Code::new(id.slot(), id.generation()))
+    }
+
+    /// Tells `observer` of crashes and dead letters from now on, for as long as it is kept. Its other
+    /// hooks are not called.
+    pub fn observe<H: Hooks>(&self, observer: &Arc<H>) {
+        let observer = Arc::downgrade(observer);
+        self.shared.observers.lock().push(observer);
     }
 
     /// Gives an actor a name of this node.

@@ -40,6 +40,7 @@ pub struct Spawn {
     label: Option<Arc<str>>,
     name: Option<String>,
     link: bool,
+    site: Option<&'static Location<'static>>,
 }
 
 impl Spawn {
@@ -53,6 +54,7 @@ impl Spawn {
             label: None,
             name: None,
             link: false,
+            site: None,
         }
     }
 
@@ -90,6 +92,14 @@ impl Spawn {
     /// Links the actor with the one that spawns it, before its first turn.
     pub const fn link(mut self) -> Self {
         self.link = true;
+        self
+    }
+
+    /// Where the actor counts as spawned, instead of where it is: for those who spawn on behalf of
+    /// others.
+    #[doc(hidden)]
+    pub const fn site(mut self, site: &'static Location<'static>) -> Self {
+        self.site = Some(site);
         self
     }
 
@@ -152,7 +162,7 @@ impl Spawn {
             overflow: self.overflow,
             label: self.label.clone(),
             save_limit: self.save_limit,
-            site,
+            site: self.site.unwrap_or(site),
             parent,
             kind,
             last_words: false,

@@ -5,9 +5,15 @@
 mod auto_traits;
 mod beside;
 mod context;
+mod explored;
 mod hooks;
+mod log;
 mod outcomes;
+mod registry;
+mod reports;
+mod select;
 mod selective;
+mod supervisor;
 mod waiting;
 
 /// Waits until one actor is left, and all who watched the others have been told.

@@ -2,10 +2,12 @@
 //! released, its mailbox is closed and drained, and only then anyone is told.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use crate::crash::CrashReport;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::exit::ExitReason;
-use crate::hooks::CrashReport;
+use crate::id::ActorId;
 use crate::mailbox::due::Due;
 use crate::queue::Drained;
 use crate::scheduler::Seat;
@@ -49,23 +51,51 @@ pub unsafe fn begin<M>(front: &ActorCell<M>, reason: &ExitReason) {
     }
 }
 
+/// How far back ancestors are named.
+const ANCESTORS: usize = 16;
+
+/// Who spawned the actor, who spawned that one, and so on, as far as their cells are still there.
+fn ancestors(cell: &Header) -> Vec<(ActorId, Option<Arc<str>>)> {
+    let node = cell.node();
+    let mut found = Vec::new();
+    let mut parent = cell.parent;
+    while parent != Code::NONE && found.len() < ANCESTORS {
+        let id = node.actor_id(parent);
+        found.push((id, node.label_of(id)));
+        let Some(pid) = node.find(parent) else { break };
+        parent = pid.header().parent;
+    }
+    found
+}
+
 /// # Safety
 /// The caller holds the token.
 unsafe fn report_crash<M>(front: &ActorCell<M>, reason: &ExitReason) {
+    let node = front.node();
     // SAFETY: by contract.
-    let queued = unsafe { front.queue.len() };
+    let (queued, taken) = unsafe { (front.queue.len(), front.queue.taken()) };
+    // SAFETY: by contract.
+    let (sender, trap_exit) = unsafe { (Code::from_bits(front.run().sender), front.run().trapping) };
+    let sender = (taken > 0 && sender != Code::NONE).then(|| node.actor_id(sender));
     // SAFETY: by contract.
     let label = unsafe { front.run() }.extension.as_ref().and_then(|ext| ext.label.clone());
-    let parent = (front.parent != Code::NONE).then(|| front.node().actor_id(front.parent));
-    let mut report = CrashReport::new(
-        front.id(),
-        label.as_deref(),
-        (front.vtable.actor_name)(),
+    let mut report = CrashReport {
+        id: front.id(),
+        label: label.as_deref(),
+        actor: (front.vtable.actor_name)(),
         reason,
-        front.site,
-        parent,
+        spawned_at: front.site,
+        parent: (front.parent != Code::NONE).then(|| node.actor_id(front.parent)),
+        ancestors: ancestors(front.header()),
+        received: taken,
+        last_message: (taken > 0).then(|| (front.vtable.message_name)()),
+        last_sender: sender.map(|id| (id, node.label_of(id))),
         queued,
-    );
+        trap_exit,
+        links: Vec::new(),
+        monitored_by: Vec::new(),
+        at: node.now(),
+    };
     // SAFETY: by contract.
     if let Some(extension) = &unsafe { front.run() }.extension {
         report.links = extension.relations.links().map(AnyPid::id).collect();
@@ -186,7 +216,14 @@ impl<M> ActorCell<M> {
         let from = Code::from_bits(sender);
         let from = (from != Code::NONE).then(|| node.actor_id(from));
         let cause = DeadLetterCause::ExitedFirst;
-        node.record_dead_letter(&DeadLetter::new(self.id(), from, (self.vtable.message_name)(), cause));
+        let mut letter = DeadLetter::new(self.id(), from, (self.vtable.message_name)(), cause, node.now());
+        // Known while it dies. Afterwards nobody remembers.
+        if let Some(Fate::Down(reason)) = Seat::with(|seat| seat.and_then(Seat::fate))
+            && reason != ExitReason::NoProc
+        {
+            letter.receiver_ended = Some(reason);
+        }
+        node.record_dead_letter(letter);
         drop(message);
     }
 }

@@ -4,8 +4,10 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-use crate::scheduler::carry_out;
+use crate::exit::ExitReason;
+use crate::scheduler::{Seat, carry_out};
 
+use super::death::Scope;
 use super::header::ActorCell;
 use super::pid::{AnyPid, Pid};
 use super::state::Code;
@@ -75,7 +77,13 @@ unsafe fn open<M>(message: NonNull<()>, to: Option<(&AnyPid, u64)>) {
     let cell = unsafe { NonNull::from(to.header()).cast::<ActorCell<M>>().as_ref() };
     match cell.queue.push_place(message, sender) {
         Ok(duty) => carry_out(cell.header(), duty),
-        Err(message) => cell.record_dead(message, sender),
+        Err(message) => Seat::with(|seat| {
+            // What it asks is answered as what is sent to the dead.
+            let _scope = seat
+                .filter(|seat| seat.current().is_none())
+                .map(|seat| Scope::enter(cell.header(), seat, &ExitReason::NoProc));
+            cell.record_dead(message, sender);
+        }),
     }
 }
 

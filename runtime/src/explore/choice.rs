@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::schedule::mix;
+use crate::random::mix;
 
 /// Says which actor it is in every run, however the runs differ: by who spawned it, as which child.
 #[derive(Clone, Debug)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::builder::Builder;
 use crate::cell::explored::{Runnable, Turn};
 use crate::cell::header::Wait;
+use crate::crash::CrashReport;
 use crate::exit::ExitReason;
-use crate::hooks::{CrashReport, Hooks};
+use crate::hooks::Hooks;
 use crate::id::NodeId;
 use crate::node::{Node, NodeShared};
 use crate::panic_hook;
@@ -18,6 +19,7 @@ use crate::scheduler::shutdown::end_left;
 use crate::scheduler::timers::Timers;
 use crate::time::{Clock, Timestamp, VirtualClock};
 
+use super::choice::Fingerprint;
 use super::explorer::{Circles, Explorer};
 use super::outcome::{Happened, Outcome, Run, Step};
 use super::schedule::{Chooser, Diverged, Point, Schedule};
@@ -209,7 +211,16 @@ impl Drive<'_> {
                 return Err(Outcome::StepLimit);
             }
             self.seat.begin_slice(self.stage.clock.now(), Timestamp::MAX);
-            match cell.run(self.seat) {
+            let turn = cell.run(self.seat);
+            let wanted = world.wanted_draw(actor);
+            match turn {
+                Turn::Again(again, _) if wanted.is_some() => {
+                    if let Err(diverged) = self.draw(actor, wanted) {
+                        world.yielded(actor, again);
+                        return Err(diverged);
+                    }
+                    cell = again;
+                }
                 Turn::Waits(waits) => match world.parked(actor, waits) {
                     None => return Ok(()),
                     Some((actor, spawned_at)) => return Err(Outcome::Uncontrolled { actor, spawned_at }),
@@ -225,6 +236,20 @@ impl Drive<'_> {
                 }
             }
         }
+    }
+
+    /// Chooses a number for the actor that runs.
+    fn draw(&mut self, actor: usize, wanted: Option<(usize, u64)>) -> Result<(), Outcome> {
+        let Some((count, key)) = wanted else { return Ok(()) };
+        let at = self.points.len();
+        let mut print = Fingerprint::new();
+        print.add(key, u64::MAX, count as u64);
+        let fingerprint = print.get();
+        let chosen = self.chooser.choose(at, count, fingerprint);
+        let chosen = chosen.map_err(|Diverged| Outcome::Diverged { at })?;
+        self.points.push(Point { chosen, count, fingerprint });
+        self.steps.push(Step(self.stage.world.drawn(actor, chosen, count)));
+        Ok(())
     }
 
     /// Lets time go on to the next timer; false when there is none.

@@ -2,7 +2,7 @@
 //!
 //! A program's bugs often hide in the order of its messages. Here a node runs on the calling thread,
 //! without tokio and under virtual time, and whatever may happen in more than one order is a
-//! *choice*: which message is delivered next, which actor runs. [`exhaustive`] makes the choices in
+//! *choice*: which message is delivered next, which actor runs, where a `select!` begins. [`exhaustive`] makes the choices in
 //! every possible way, [`seeded`] draws them from a seed, [`replay`] makes them as a [`Schedule`]
 //! says. The actors are those of the program, unchanged.
 //!
@@ -135,6 +135,10 @@ pub(crate) trait Core: Send + Sync {
 
     /// Takes a cell that can run.
     fn schedule(&self, cell: Runnable);
+
+    /// Chooses a number below `count` for the actor that runs; `None` until its next turn, which it
+    /// must ask for.
+    fn choose(&self, count: usize) -> Option<usize>;
 }
 
 /// The core of a node that has none.
@@ -160,4 +164,8 @@ impl Core for NoCore {
     }
 
     fn schedule(&self, _: Runnable) {}
+
+    fn choose(&self, _: usize) -> Option<usize> {
+        Some(0)
+    }
 }

@@ -105,6 +105,8 @@ pub(super) enum Happened {
     Turn { actor: Arc<str> },
     /// Something arrived.
     Arrival { to: Arc<str>, from: Option<Arc<str>>, items: Vec<&'static str> },
+    /// An actor had a number chosen.
+    Draw { actor: Arc<str>, chosen: usize, count: usize },
     /// Time went on.
     Clock { now: Duration },
 }
@@ -120,6 +122,7 @@ impl fmt::Display for Step {
                 }
                 from.as_ref().map_or(Ok(()), |from| write!(f, " from {from}"))
             }
+            Happened::Draw { actor, chosen, count } => write!(f, "{actor} draws {chosen} of {count}"),
             Happened::Clock { now } => write!(f, "the clock goes on to {now:?}"),
         }
     }

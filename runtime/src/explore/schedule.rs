@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::random::{STEP, below, mix};
+
 /// The choices of a run, in order: each a number among what could have happened then, oldest first.
 ///
 /// Where only one thing could happen there was no choice. After the last number, the oldest is
@@ -102,22 +104,13 @@ pub(super) struct Random(pub(super) u64);
 
 impl Chooser for Random {
     fn choose(&mut self, _: usize, count: usize, _: u64) -> Result<usize, Diverged> {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let wide = u128::from(mix(self.0)) * count as u128;
-        // The high half of the product is below `count`.
-        Ok(usize::try_from(wide >> 64).unwrap_or(0))
+        self.0 = self.0.wrapping_add(STEP);
+        Ok(below(mix(self.0), count))
     }
 
     fn may_end(&self, _: usize) -> bool {
         true
     }
-}
-
-/// Scrambles a number: the finalizer of `SplitMix64`.
-pub(super) const fn mix(number: u64) -> u64 {
-    let number = (number ^ number >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let number = (number ^ number >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-    number ^ number >> 31
 }
 
 /// Depth first: the choices of the last run with the last one that has an alternative left changed,

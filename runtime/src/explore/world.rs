@@ -111,6 +111,17 @@ fn limit_of(pid: &AnyPid) -> Option<u32> {
     pid.header().queue.capacity().limit()
 }
 
+/// A number that the running actor wants to have chosen.
+#[derive(Clone, Copy, Default)]
+enum Draw {
+    #[default]
+    No,
+    /// Below this.
+    Wanted(usize),
+    /// It is this.
+    Made(usize),
+}
+
 /// All of it. The lock is never held while code of the program could run.
 pub(super) struct World(Mutex<Inner>);
 
@@ -121,6 +132,7 @@ struct Inner {
     /// By sender and receiver.
     links: BTreeMap<(u64, usize), VecDeque<Sent>>,
     running: Option<usize>,
+    draw: Draw,
     /// How many actors no actor spawned.
     roots: u32,
     sequence: u64,
@@ -291,6 +303,23 @@ impl World {
             inner.actors[actor].waits.accepts = false;
         }
         (actor, cell, happened)
+    }
+
+    /// Below which number the actor whose turn has just ended wants one to be chosen, if it does; with
+    /// the actor's hash.
+    pub(super) fn wanted_draw(&self, index: usize) -> Option<(usize, u64)> {
+        let mut inner = self.0.lock();
+        match std::mem::take(&mut inner.draw) {
+            Draw::Wanted(count) => Some((count, inner.actors[index].key.hash)),
+            Draw::No | Draw::Made(_) => None,
+        }
+    }
+
+    /// The number has been chosen.
+    pub(super) fn drawn(&self, index: usize, chosen: usize, count: usize) -> Happened {
+        let mut inner = self.0.lock();
+        inner.draw = Draw::Made(chosen);
+        Happened::Draw { actor: Arc::clone(&inner.actors[index].name), chosen, count }
     }
 
     /// An actor's turn has ended: it waits. Gives its name and where it was spawned when it waits for
@@ -466,6 +495,23 @@ impl Core for World {
         }
         let to = inner.index_of(parcel.to());
         inner.send(parcel.sender().bits(), to, Item::Message(parcel));
+    }
+
+    fn choose(&self, count: usize) -> Option<usize> {
+        let mut inner = self.0.lock();
+        match inner.draw {
+            Draw::Made(chosen) => {
+                inner.draw = Draw::No;
+                // Another than who wanted it may ask first.
+                Some(chosen % count)
+            }
+            Draw::Wanted(_) => None,
+            Draw::No if inner.running.is_none() || inner.closed => Some(0),
+            Draw::No => {
+                inner.draw = Draw::Wanted(count);
+                None
+            }
+        }
     }
 
     fn deliver(&self, to: &AnyPid, signal: &Signal<AnyPid>) -> bool {

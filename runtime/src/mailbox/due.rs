@@ -153,7 +153,8 @@ unsafe impl<M: Send + 'static> Due for Slot<M> {
         let message = self.state.lock().due.pop_front();
         let Some(message) = message else { return };
         let name = std::any::type_name::<M>();
-        self.node().record_dead_letter(&DeadLetter::new(self.to.id(), None, name, cause));
+        let node = self.node();
+        node.record_dead_letter(DeadLetter::new(self.to.id(), None, name, cause, node.now()));
         drop(message);
     }
 

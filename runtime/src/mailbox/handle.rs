@@ -173,10 +173,27 @@ impl<M> Mailbox<M> {
         (code != Code::NONE).then(|| self.pid.cell().node().actor_id(code))
     }
 
+    /// Who spawned this actor, when that was an actor or guest.
+    #[must_use]
+    pub fn parent(&self) -> Option<ActorId> {
+        let cell = self.pid.cell();
+        (cell.parent != Code::NONE).then(|| cell.node().actor_id(cell.parent))
+    }
+
     /// Links this actor with another: when one ends, the other gets an exit signal.
     pub fn link(&mut self, peer: impl Into<AnyPid>) {
-        let (me, peer) = (self.pid.any(), peer.into());
-        let sent = self.with_run(|run| run.extension().relations.link(&me, &peer, false)).flatten();
+        self.link_with(&peer.into(), false);
+    }
+
+    /// As [`Mailbox::link`]; while this actor traps exits, one that comes through the link is
+    /// delivered ahead of all messages. For a link that is there already, the last call decides.
+    pub fn link_with_priority(&mut self, peer: impl Into<AnyPid>) {
+        self.link_with(&peer.into(), true);
+    }
+
+    fn link_with(&self, peer: &AnyPid, priority: bool) {
+        let me = self.pid.any();
+        let sent = self.with_run(|run| run.extension().relations.link(&me, peer, priority)).flatten();
         if let Some((to, signal)) = sent {
             to.deliver(signal);
         }

@@ -230,7 +230,8 @@ impl<M> Pid<M> {
         let from = crate::cell::state::Code::from_bits(sender);
         let from = (from != crate::cell::state::Code::NONE).then(|| node.actor_id(from));
         let name = std::any::type_name::<M>();
-        node.record_dead_letter(&DeadLetter::new(self.id(), from, name, DeadLetterCause::Overflow));
+        let cause = DeadLetterCause::Overflow;
+        node.record_dead_letter(DeadLetter::new(self.id(), from, name, cause, node.now()));
         drop(message);
     }
 

@@ -187,6 +187,16 @@ impl<M> Queue<M> {
         self.consumer.with(|consumer| unsafe { (*consumer).head })
     }
 
+    /// How many messages have been consumed, as far as they had places.
+    ///
+    /// # Safety
+    /// The caller holds the token.
+    pub unsafe fn taken(&self) -> u64 {
+        // SAFETY: by contract.
+        let places = unsafe { self.head() }.distance_from(Position::START);
+        places - places / Block::<M>::LAP
+    }
+
     /// Whether nothing has been accepted that was not consumed.
     ///
     /// # Safety

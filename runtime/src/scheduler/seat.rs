@@ -15,6 +15,7 @@ use crate::cell::state::Code;
 use crate::exit::ExitReason;
 use crate::node::NodeShared;
 use crate::primitive::{AtomicU64, Ordering};
+use crate::random::{STEP, mix};
 use crate::time::Timestamp;
 
 use super::timers::Timers;
@@ -40,6 +41,8 @@ pub struct Seat {
     local: Cell<bool>,
     slice: Cell<u32>,
     woke_others: Cell<bool>,
+    /// State of the random stream; `None` until a number is drawn.
+    random: Cell<Option<u64>>,
     fate: RefCell<Option<Fate>>,
     /// With the code of who dropped each, and in which turn.
     orphans: RefCell<Vec<(u64, u64, Orphan)>>,
@@ -111,6 +114,7 @@ impl Seat {
             local: Cell::new(false),
             slice: Cell::new(0),
             woke_others: Cell::new(false),
+            random: Cell::new(None),
             fate: RefCell::new(None),
             orphans: RefCell::new(Vec::new()),
             cache: RefCell::default(),
@@ -253,6 +257,13 @@ impl Seat {
     #[inline(always)]
     pub fn now(&self) -> Timestamp {
         self.now.get()
+    }
+
+    /// A random number from the node's seed.
+    pub fn random(&self) -> u64 {
+        let state = self.random.get().unwrap_or_else(|| self.node().next_seed()).wrapping_add(STEP);
+        self.random.set(Some(state));
+        mix(state)
     }
 
     /// What replies dropped now come to, if that is settled.
