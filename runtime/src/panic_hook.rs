@@ -1,7 +1,8 @@
 //! Where a caught panic happened.
 //!
 //! `catch_unwind` gives a panic's payload but not its place; only a panic hook sees that. The hook
-//! set here notes the place of panics inside actors and leaves all others to the hook before it.
+//! set here notes the place of panics inside actors and guests, and leaves all but those of actors to
+//! the hook before it.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -24,13 +25,12 @@ pub fn install() {
     INSTALLED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let in_actor = Seat::with(|seat| {
-                seat.is_some_and(|seat| seat.current().is_some_and(|cell| !cell.tenancy.state().is_guest()))
-            });
-            if in_actor {
+            let is_guest = Seat::with(|seat| Some(seat?.current()?.tenancy.state().is_guest()));
+            if is_guest.is_some() {
                 let place = info.location().map(|place| place.to_string().into_boxed_str());
                 PLACE.with_borrow_mut(|slot| *slot = place);
-            } else {
+            }
+            if is_guest != Some(false) {
                 before(info);
             }
         }));

@@ -1,14 +1,16 @@
 //! What the explorer keeps of a node: who can run, who waits for what, what is under way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cell::explored::{Room, Runnable, Waiting, Waits};
 use crate::cell::header::Wait;
 use crate::cell::parcel::Parcel;
 use crate::cell::pid::AnyPid;
 use crate::cell::state::Code;
+use crate::exit::ExitReason;
 use crate::id::ActorId;
 use crate::primitive::Mutex;
 use crate::scheduler::carry_out;
@@ -18,6 +20,7 @@ use crate::time::Timestamp;
 use super::Core;
 use super::choice::{Choice, Fingerprint, Key};
 use super::outcome::{Happened, Stuck};
+use super::trace::{Trace, TraceEvent};
 
 /// A message or a signal under way.
 enum Item {
@@ -69,6 +72,8 @@ fn short(name: &'static str) -> &'static str {
 struct Sent {
     at: u64,
     item: Item,
+    /// Who sent it, in a traced run.
+    from: Option<Arc<str>>,
 }
 
 /// One actor, dead or alive.
@@ -124,6 +129,9 @@ struct Inner {
     roots: u32,
     sequence: u64,
     closed: bool,
+    /// Codes of those whose signals are not put off.
+    prompt: BTreeSet<u64>,
+    trace: Option<Trace>,
 }
 
 impl Inner {
@@ -150,9 +158,20 @@ impl Inner {
                 Key::root(self.roots - 1)
             }
         };
-        let name = key.name(cell.node().label_of(pid.id()).as_deref());
+        let label = cell.node().label_of(pid.id());
+        let of_type = self.trace.as_ref().and_then(|trace| trace.name_of_type((cell.vtable.actor_name)()));
+        let name = key.name(label.as_deref().or(of_type));
+        if let Some(trace) = &mut self.trace {
+            let by = self.running.map(|running| Arc::clone(&self.actors[running].name));
+            trace.note(TraceEvent::Spawn { actor: Arc::clone(&name), by });
+        }
+        self.add(pid, key, name)
+    }
+
+    fn add(&mut self, pid: &AnyPid, key: Key, name: Arc<str>) -> usize {
+        let cell = pid.header();
         let index = self.actors.len();
-        self.by_code.insert(code, index);
+        self.by_code.insert(cell.tenancy.code().bits(), index);
         self.actors.push(Actor {
             pid: Some(pid.clone()),
             key,
@@ -168,6 +187,17 @@ impl Inner {
             room: None,
         });
         index
+    }
+
+    /// What the sender of a code is called in a trace.
+    fn name_of_sender(&self, code: u64) -> Arc<str> {
+        match (self.by_code.get(&code), self.running) {
+            (Some(index), _) => Arc::clone(&self.actors[*index].name),
+            // A guest that was opened in the turn under way acts for whoever holds it.
+            (None, Some(running)) => Arc::clone(&self.actors[running].name),
+            (None, None) if code == Code::NONE.bits() => "timer".into(),
+            (None, None) => "guest".into(),
+        }
     }
 
     /// The receiver, noted as whom the running actor sends to.
@@ -187,7 +217,20 @@ impl Inner {
                 self.actors[running].sent_to = Some(to);
             }
         }
-        self.links.entry((from, to)).or_default().push_back(Sent { at, item });
+        let mut sender = None;
+        if self.trace.is_some() {
+            let name = self.name_of_sender(from);
+            sender = Some(Arc::clone(&name));
+            let (to, what) = (Arc::clone(&self.actors[to].name), item.name());
+            self.note(TraceEvent::Send { from: name, to, what });
+        }
+        self.links.entry((from, to)).or_default().push_back(Sent { at, item, from: sender });
+    }
+
+    fn note(&mut self, event: TraceEvent) {
+        if let Some(trace) = &mut self.trace {
+            trace.note(event);
+        }
     }
 
     fn make_ready(&mut self, index: usize, cell: Runnable) {
@@ -226,6 +269,59 @@ impl World {
     /// An empty world.
     pub(super) fn new() -> Self {
         Self(Mutex::new(Inner::default()))
+    }
+
+    /// An empty world that keeps a trace. `names` makes an actor's name out of its type's, where it
+    /// has no label.
+    pub(super) fn traced(names: fn(&'static str) -> Option<&'static str>) -> Self {
+        Self(Mutex::new(Inner { trace: Some(Trace::new(names)), ..Inner::default() }))
+    }
+
+    /// Notes the guest that the run is about; gives its index.
+    pub(super) fn admit(&self, guest: &AnyPid, name: &str) -> usize {
+        self.0.lock().add(guest, Key::guest(), name.into())
+    }
+
+    /// A turn of that guest begins.
+    pub(super) fn begin_guest(&self, index: usize) {
+        self.0.lock().running = Some(index);
+    }
+
+    /// A turn of that guest has ended.
+    pub(super) fn end_guest(&self, index: usize, wait: Wait) {
+        let mut inner = self.0.lock();
+        inner.running = None;
+        inner.actors[index].waits = Waits { wait, ..Waits::UNBORN };
+    }
+
+    /// Lets the signals that an actor sends from now on act as soon as their receiver runs.
+    pub(super) fn make_prompt(&self, actor: ActorId) {
+        self.0.lock().prompt.insert(code_of(actor));
+    }
+
+    /// What an actor is called.
+    pub(super) fn name_of(&self, actor: ActorId) -> Option<Arc<str>> {
+        let inner = self.0.lock();
+        inner.by_code.get(&code_of(actor)).map(|index| Arc::clone(&inner.actors[*index].name))
+    }
+
+    /// Notes in the trace that an actor ended.
+    pub(super) fn note_exit(&self, actor: ActorId, reason: &ExitReason) {
+        let mut inner = self.0.lock();
+        if let Some(index) = inner.by_code.get(&code_of(actor)).copied() {
+            let actor = Arc::clone(&inner.actors[index].name);
+            inner.note(TraceEvent::Exit { actor, reason: reason.to_string() });
+        }
+    }
+
+    /// Notes in the trace that time has gone on.
+    pub(super) fn note_clock(&self, now: Timestamp) {
+        self.0.lock().note(TraceEvent::Clock { now: Duration::from_nanos(now.as_nanos()) });
+    }
+
+    /// The trace so far.
+    pub(super) fn events(&self) -> Vec<TraceEvent> {
+        self.0.lock().trace.as_ref().map(Trace::events).unwrap_or_default()
     }
 
     /// What can happen now, oldest first, and its fingerprint.
@@ -392,11 +488,29 @@ impl World {
         inner.circle_from(index).into_iter().map(|index| inner.describe(index)).collect()
     }
 
+    /// The first actors that wait for each other in a circle.
+    pub(super) fn any_circle(&self) -> Vec<Stuck> {
+        let inner = self.0.lock();
+        let circles = (0..inner.actors.len()).map(|index| inner.circle_from(index));
+        let circle = circles.into_iter().find(|circle| !circle.is_empty()).unwrap_or_default();
+        circle.into_iter().map(|index| inner.describe(index)).collect()
+    }
+
     /// The actors that wait for what can't come, when nothing can happen any more.
     pub(super) fn stuck(&self) -> Vec<Stuck> {
+        self.waiting(Actor::is_stuck)
+    }
+
+    /// The actors that wait for something unknown.
+    pub(super) fn strayed(&self) -> Vec<Stuck> {
+        self.waiting(|actor| actor.pid.is_some() && actor.ready.is_none() && actor.waits.wait == Wait::Unknown)
+    }
+
+    /// Those that don't run and of which this holds.
+    fn waiting(&self, holds: impl Fn(&Actor) -> bool) -> Vec<Stuck> {
         let inner = self.0.lock();
-        let indices = 0..inner.actors.len();
-        indices.filter(|index| inner.actors[*index].is_stuck()).map(|index| inner.describe(index)).collect()
+        let indices = (0..inner.actors.len()).filter(|index| inner.running != Some(*index));
+        indices.filter(|index| holds(&inner.actors[*index])).map(|index| inner.describe(index)).collect()
     }
 
     /// Takes nothing any more: what is sent from now on is dropped.
@@ -414,10 +528,17 @@ impl World {
 impl Inner {
     fn take_items(&mut self, from: u64, to: usize, count: usize) -> Vec<Item> {
         let Some(link) = self.links.get_mut(&(from, to)) else { return Vec::new() };
-        let items: Vec<Item> = link.drain(..count.min(link.len())).map(|sent| sent.item).collect();
+        let taken: Vec<Sent> = link.drain(..count.min(link.len())).collect();
         if link.is_empty() {
             self.links.remove(&(from, to));
         }
+        for sent in &taken {
+            if let Some(from) = &sent.from {
+                let (from, to) = (Arc::clone(from), Arc::clone(&self.actors[to].name));
+                self.note(TraceEvent::Receive { from, to, what: sent.item.name() });
+            }
+        }
+        let items: Vec<Item> = taken.into_iter().map(|sent| sent.item).collect();
         let messages = items.iter().filter(|item| matches!(item, Item::Message(_))).count() as u64;
         let actor = &mut self.actors[to];
         actor.coming -= messages;
@@ -470,7 +591,7 @@ impl Core for World {
     fn deliver(&self, to: &AnyPid, signal: &Signal<AnyPid>) -> bool {
         let from = sender_of(to, signal);
         let mut inner = self.0.lock();
-        if inner.closed {
+        if inner.closed || inner.prompt.contains(&from) {
             return false;
         }
         let index = inner.index_of(to);
@@ -500,6 +621,10 @@ fn sender_of(to: &AnyPid, signal: &Signal<AnyPid>) -> u64 {
         Signal::Down { subject, .. } => *subject,
         Signal::Stop => to.header().node().current_id(),
     };
-    // Whoever is no actor has generation 0, and sends under the code 0.
+    code_of(id)
+}
+
+/// The code of an id. Whoever is no actor has generation 0, and sends under the code 0.
+fn code_of(id: ActorId) -> u64 {
     if id.generation() == 0 { Code::NONE.bits() } else { Code::new(id.slot(), id.generation()).bits() }
 }
