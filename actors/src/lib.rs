@@ -6,6 +6,8 @@ mod context;
 mod error;
 pub mod prelude;
 mod spawn;
+#[cfg(feature = "test")]
+pub mod testkit;
 
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{
@@ -27,6 +29,10 @@ pub mod semantics {}
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
+
+#[cfg(feature = "test")]
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {}
 
 #[doc = include_str!("../docs/verification.md")]
 pub mod verification {}

@@ -280,7 +280,8 @@ impl<'a> Drive<'a> {
         let alarm = scheduler.next_alarm().map(|tick| at_start_of(tick.as_millis()));
         let deadline = world.next_deadline();
         let first = [alarm, deadline.map(|(due, _)| due)].into_iter().flatten().min();
-        let Some(next) = first else { return Ok(false) };
+        // What is due at the end of time never comes: no clock gets there.
+        let Some(next) = first.filter(|next| *next < Timestamp::MAX) else { return Ok(false) };
         if let Some((due, actor)) = deadline
             && due == next
             && self.options.circles == Circles::Deadlock

@@ -33,7 +33,7 @@ use super::world::World;
 pub struct Plan {
     /// What all choices are drawn from.
     pub seed: u64,
-    /// How many turns it may have.
+    /// How many turns it may have, and how many messages.
     pub steps: u64,
     /// What the guest is called in the trace.
     pub guest: &'static str,
@@ -119,6 +119,10 @@ impl<F: Future> Run<'_, F> {
     /// Lets one thing happen, or time go on; gives what the guest came to.
     fn step(&mut self) -> Result<Option<Result<F::Output, String>>, Outcome> {
         let world = &self.drive.stage.world;
+        // Beside the turns, so that not even one actor's endless sending fills the memory.
+        if world.count() > self.drive.step_limit() {
+            return Err(Outcome::StepLimit);
+        }
         let (choices, fingerprint) = world.choices();
         let awake = self.guest.flag.is_up();
         let count = choices.len() + usize::from(awake);
@@ -168,6 +172,7 @@ impl<F: Future> Run<'_, F> {
         if !stuck.is_empty() {
             return Err(Outcome::Deadlock { stuck });
         }
+        self.drive.count_turn()?;
         let until = self.guide.first_until();
         if self.drive.next_time(until.unwrap_or(Timestamp::MAX))? {
             self.drive.forget_steps();
@@ -202,7 +207,8 @@ impl<F: Future> Run<'_, F> {
                 text
             }
             Outcome::StepLimit => {
-                format!("more than {} turns: something goes round for ever", self.drive.step_limit())
+                let limit = self.drive.step_limit();
+                format!("more than {limit} turns or messages: something goes round for ever")
             }
             other => other.to_string(),
         }

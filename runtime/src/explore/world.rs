@@ -294,6 +294,11 @@ impl World {
         inner.actors[index].waits = Waits { wait, ..Waits::UNBORN };
     }
 
+    /// How many times something was sent or became ready to run.
+    pub(super) fn count(&self) -> u64 {
+        self.0.lock().sequence
+    }
+
     /// Lets the signals that an actor sends from now on act as soon as their receiver runs.
     pub(super) fn make_prompt(&self, actor: ActorId) {
         self.0.lock().prompt.insert(code_of(actor));
