@@ -121,11 +121,7 @@ impl TestNode {
     /// # Cancel safety
     /// Nothing is lost.
     #[track_caller]
-    pub fn expect_exit(
-        &self,
-        actor: impl Into<ActorId>,
-        reason: ExitReason,
-    ) -> impl Future<Output = ()> {
+    pub fn expect_exit(&self, actor: impl Into<ActorId>, reason: ExitReason) -> impl Future<Output = ()> {
         let (me, actor, place) = (self.clone(), actor.into(), Location::caller());
         async move {
             let found = me.end_of(actor, place).await;

@@ -20,14 +20,14 @@ const SEED: &str = "WHARF_SEED";
 /// The variable that sets how many turns, and messages, a test may have.
 const STEPS: &str = "WHARF_STEPS";
 /// How many there may be, unless the variable says otherwise.
-const DEFAULT_STEPS: u64 = 500_000;
+const DEFAULT_STEPS: u64 = 100_000;
 
 /// Runs `body` as a guest of a new node that lives on this thread, under virtual time, with every
 /// choice drawn from a seed: `seed`, or the one in the environment variable `WHARF_SEED`, or one
 /// drawn at random. `name` is the test's, for the line that runs it again.
 ///
 /// The node ends with the body; what actors would have done after it does not happen. A test that
-/// goes round for ever is ended after 500,000 turns or messages, or as many as the variable
+/// goes round for ever is ended after 100,000 turns or messages, or as many as the variable
 /// `WHARF_STEPS` says.
 ///
 /// `#[wharf::test]` calls this.
@@ -80,7 +80,10 @@ fn from_environment(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     match text.trim().parse() {
         Ok(number) => Some(number),
-        Err(_) => panic!("the environment variable {variable} is `{text}`: it takes a number from 0 to {}", u64::MAX),
+        Err(_) => panic!(
+            "the environment variable {variable} is `{text}`: it takes a number from 0 to {}",
+            u64::MAX
+        ),
     }
 }
 
@@ -141,4 +144,25 @@ fn help(message: &str) -> Option<String> {
     message
         .starts_with("more than ")
         .then(|| format!("if it only takes long, set the environment variable {STEPS} to a larger number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_is_named_by_its_type_whatever_is_around_it() {
+        let named = [
+            ("wharf::actor::run<bank::teller::Teller>::{{closure}}", "Teller"),
+            ("wharf::actor::run<Teller>::{{closure}}", "Teller"),
+            (
+                "core::pin::Pin<alloc::boxed::Box<wharf::actor::run<a::Pool<b::Job<u8>>>::{{closure}}>>",
+                "Pool",
+            ),
+        ];
+        for (future, name) in named {
+            assert_eq!(name_of_type(future), Some(name));
+        }
+        assert_eq!(name_of_type("bank::main::{{closure}}"), None);
+    }
 }

@@ -85,3 +85,19 @@ impl fmt::Display for Plain<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_something_to_mermaid_is_taken_out_of_names() {
+        assert_eq!(Plain("a#1; %% b\nc").to_string(), "a 1, percentpercent b c");
+    }
+
+    #[test]
+    fn a_chart_without_events_has_the_test_in_it() {
+        let chart = Chart(&[]).to_string();
+        assert!(chart.ends_with("sequenceDiagram\n    participant p0 as test\n```"), "{chart}");
+    }
+}

@@ -508,7 +508,9 @@ impl World {
 
     /// The actors that wait for something unknown.
     pub(super) fn strayed(&self) -> Vec<Stuck> {
-        self.waiting(|actor| actor.pid.is_some() && actor.ready.is_none() && actor.waits.wait == Wait::Unknown)
+        self.waiting(|actor| {
+            actor.pid.is_some() && actor.ready.is_none() && actor.waits.wait == Wait::Unknown
+        })
     }
 
     /// Those that don't run and of which this holds.
