@@ -1,5 +1,7 @@
 //! The test kit, and what it says of tests that fail.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -291,7 +293,9 @@ fn fish_tells_what_it_did_not_want() {
     });
     assert!(text.contains(&at), "{at} {text}");
     assert!(text.contains("but it got `Withdraw(5)` from Teller#1; nothing can happen any more"), "{text}");
-    let text = failure(|t| async move { drop(t.probe::<Bank>().fish(|_| true).await) });
+    let text = failure(|t| async move {
+        t.probe::<Bank>().fish(|_| true).await;
+    });
     assert!(text.contains("but it got no message at all; nothing can happen any more"), "{text}");
 }
 
@@ -560,8 +564,23 @@ fn inside_a_tokio_runtime_its_timers_fail_instead_of_hanging() {
 }
 
 #[test]
+fn a_blocking_call_that_would_wait_for_ever_fails() {
+    let refused = "a blocking call would wait for ever: all actors run on this thread; await instead";
+    let text = failure(|t| async move { t.node().block_on(pending()) });
+    assert!(text.contains(refused), "{text}");
+    let text = failure(|_| async {
+        let full = Spawn::new().capacity(Capacity::Bounded(1));
+        let full = full.spawn_fn(async |_: Mailbox<u8>| wharf::sleep(SECOND).await);
+        while full.send_blocking(1).is_ok() {}
+    });
+    assert!(text.contains(refused), "{text}");
+}
+
+type Round = fn(TestNode) -> Pin<Box<dyn Future<Output = ()>>>;
+
+#[test]
 fn what_goes_round_for_ever_is_cut() {
-    let rounds: [fn(TestNode) -> Pin<Box<dyn Future<Output = ()>>>; 4] = [
+    let rounds: [Round; 4] = [
         |_| {
             Box::pin(async {
                 loop {
@@ -591,7 +610,7 @@ fn what_goes_round_for_ever_is_cut() {
                     mailbox.send_every(SECOND, || ());
                     while mailbox.receive().await.is_some() {}
                 });
-                pending().await
+                pending::<()>().await;
             })
         },
     ];

@@ -127,7 +127,7 @@ impl TestNode {
             let found = me.end_of(actor, place).await;
             if found != reason {
                 let what = format!("{} to exit: {reason}", me.name_of(actor));
-                fail(me.guide(), place, what, format!("it exited: {found}")).await
+                fail::<()>(me.guide(), place, what, format!("it exited: {found}")).await;
             }
         }
     }

@@ -143,7 +143,7 @@ impl<M: Send + 'static> Probe<M> {
                 state.wait_unless(first, waker)
             };
             if let Some(found) = unless_still(self.guide(), first).await {
-                fail(self.guide(), place, format!("{} to get no message", self.name()), found).await
+                fail::<()>(self.guide(), place, format!("{} to get no message", self.name()), found).await;
             }
         }
     }
@@ -234,7 +234,7 @@ impl<M: Send + 'static> Probe<M> {
             state.wait_unless(carried_out, waker)
         };
         if unless_still(self.guide(), carried_out).await.is_none() {
-            fail(self.guide(), place, what, "it has ended").await
+            fail::<()>(self.guide(), place, what, "it has ended").await;
         }
     }
 

@@ -73,7 +73,7 @@ where
     let guest = Guest { future, index, name: plan.guest, waker: Waker::from(Arc::clone(&flag)), flag };
     let drive = Drive::new(&options, &mut chooser, &stage, &seat).with_patience(Patience::Slice);
     let mut run = Run { drive, guide: &guide, guest };
-    let result = run.to_the_end();
+    let result = run.finish();
     let events = stage.world.events();
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(run)));
     let result = match dropped {
@@ -103,7 +103,7 @@ struct Guest<F> {
 }
 
 impl<F: Future> Run<'_, F> {
-    fn to_the_end(&mut self) -> Result<F::Output, String> {
+    fn finish(&mut self) -> Result<F::Output, String> {
         loop {
             match self.step() {
                 Ok(None) => {}
