@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::cell::explored::{Room, Runnable, Waiting, Waits};
 use crate::cell::header::Wait;
 use crate::cell::parcel::Parcel;
 use crate::cell::pid::AnyPid;
 use crate::cell::state::Code;
-use crate::exit::ExitReason;
 use crate::id::ActorId;
 use crate::primitive::Mutex;
 use crate::scheduler::carry_out;
@@ -21,6 +19,8 @@ use super::Core;
 use super::choice::{Choice, Fingerprint, Key};
 use super::outcome::{Happened, Stuck};
 use super::trace::{Trace, TraceEvent};
+
+mod guided;
 
 /// A message or a signal under way.
 enum Item {
@@ -271,64 +271,6 @@ impl World {
         Self(Mutex::new(Inner::default()))
     }
 
-    /// An empty world that keeps a trace. `names` makes an actor's name out of its type's, where it
-    /// has no label.
-    pub(super) fn traced(names: fn(&'static str) -> Option<&'static str>) -> Self {
-        Self(Mutex::new(Inner { trace: Some(Trace::new(names)), ..Inner::default() }))
-    }
-
-    /// Notes the guest that the run is about; gives its index.
-    pub(super) fn admit(&self, guest: &AnyPid, name: &str) -> usize {
-        self.0.lock().add(guest, Key::guest(), name.into())
-    }
-
-    /// A turn of that guest begins.
-    pub(super) fn begin_guest(&self, index: usize) {
-        self.0.lock().running = Some(index);
-    }
-
-    /// A turn of that guest has ended.
-    pub(super) fn end_guest(&self, index: usize, wait: Wait) {
-        let mut inner = self.0.lock();
-        inner.running = None;
-        inner.actors[index].waits = Waits { wait, ..Waits::UNBORN };
-    }
-
-    /// How many times something was sent or became ready to run.
-    pub(super) fn count(&self) -> u64 {
-        self.0.lock().sequence
-    }
-
-    /// Lets the signals that an actor sends from now on act as soon as their receiver runs.
-    pub(super) fn make_prompt(&self, actor: ActorId) {
-        self.0.lock().prompt.insert(code_of(actor));
-    }
-
-    /// What an actor is called.
-    pub(super) fn name_of(&self, actor: ActorId) -> Option<Arc<str>> {
-        let inner = self.0.lock();
-        inner.by_code.get(&code_of(actor)).map(|index| Arc::clone(&inner.actors[*index].name))
-    }
-
-    /// Notes in the trace that an actor ended.
-    pub(super) fn note_exit(&self, actor: ActorId, reason: &ExitReason) {
-        let mut inner = self.0.lock();
-        if let Some(index) = inner.by_code.get(&code_of(actor)).copied() {
-            let actor = Arc::clone(&inner.actors[index].name);
-            inner.note(TraceEvent::Exit { actor, reason: reason.to_string() });
-        }
-    }
-
-    /// Notes in the trace that time has gone on.
-    pub(super) fn note_clock(&self, now: Timestamp) {
-        self.0.lock().note(TraceEvent::Clock { now: Duration::from_nanos(now.as_nanos()) });
-    }
-
-    /// The trace so far.
-    pub(super) fn events(&self) -> Vec<TraceEvent> {
-        self.0.lock().trace.as_ref().map(Trace::events).unwrap_or_default()
-    }
-
     /// What can happen now, oldest first, and its fingerprint.
     pub(super) fn choices(&self) -> (Vec<Choice>, u64) {
         let inner = self.0.lock();
@@ -493,24 +435,9 @@ impl World {
         inner.circle_from(index).into_iter().map(|index| inner.describe(index)).collect()
     }
 
-    /// The first actors that wait for each other in a circle.
-    pub(super) fn any_circle(&self) -> Vec<Stuck> {
-        let inner = self.0.lock();
-        let circles = (0..inner.actors.len()).map(|index| inner.circle_from(index));
-        let circle = circles.into_iter().find(|circle| !circle.is_empty()).unwrap_or_default();
-        circle.into_iter().map(|index| inner.describe(index)).collect()
-    }
-
     /// The actors that wait for what can't come, when nothing can happen any more.
     pub(super) fn stuck(&self) -> Vec<Stuck> {
         self.waiting(Actor::is_stuck)
-    }
-
-    /// The actors that wait for something unknown.
-    pub(super) fn strayed(&self) -> Vec<Stuck> {
-        self.waiting(|actor| {
-            actor.pid.is_some() && actor.ready.is_none() && actor.waits.wait == Wait::Unknown
-        })
     }
 
     /// Those that don't run and of which this holds.
