@@ -8,9 +8,11 @@ pub mod prelude;
 mod select;
 mod spawn;
 mod stream;
-mod task;
 pub mod supervisor;
+mod task;
 pub mod telemetry;
+#[cfg(feature = "test")]
+pub mod testkit;
 
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{
@@ -26,8 +28,8 @@ pub use crate::context::Context;
 pub use crate::error::{Error, Result};
 pub use crate::spawn::{NodeExt, Spawn, spawn, spawn_fn};
 pub use crate::stream::{MailboxExt, Messages, PidSink, sink};
-pub use crate::task::{Task, run_blocking};
 pub use crate::supervisor::supervise;
+pub use crate::task::{Task, run_blocking};
 
 /// What macros expand to.
 #[doc(hidden)]
@@ -48,6 +50,10 @@ pub mod errors {}
 
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
+
+#[cfg(feature = "test")]
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {}
 
 #[doc = include_str!("../docs/verification.md")]
 pub mod verification {}

@@ -1,7 +1,8 @@
 //! Where a caught panic happened.
 //!
 //! `catch_unwind` gives a panic's payload but not its place; only a panic hook sees that. The hook
-//! set here notes the place of panics inside actors and leaves all others to the hook before it.
+//! set here notes the place of panics inside actors and guests, and leaves all but those of actors to
+//! the hook before it.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -24,10 +25,14 @@ pub fn install() {
     INSTALLED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if Seat::with(|seat| seat.is_some_and(Seat::runs_an_actor)) {
+            let (is_polled, is_actor) = Seat::with(|seat| {
+                seat.map_or((false, false), |seat| (seat.current().is_some(), seat.runs_an_actor()))
+            });
+            if is_polled {
                 let place = info.location().map(|place| place.to_string().into_boxed_str());
                 PLACE.with_borrow_mut(|slot| *slot = place);
-            } else {
+            }
+            if !is_actor {
                 before(info);
             }
         }));

@@ -450,6 +450,22 @@ fn a_timeout_fires_only_when_no_message_can_come() {
     assert_eq!(text(&ways), ["ml."]);
 }
 
+/// A cancelled alarm once kept its place as the next one, and time went on to it for nothing.
+#[test]
+fn time_never_goes_on_to_a_cancelled_timer() {
+    let run = explore::seeded(0, |node: &Node| {
+        node.spawn_fn(async |mut mailbox: Mailbox<char>| {
+            let cancelled = mailbox.send_after(Duration::from_millis(1), 'c');
+            mailbox.send_after(Duration::from_millis(5), 'm');
+            assert!(cancelled.cancel());
+            assert_eq!(mailbox.receive().await, Some('m'));
+        });
+        || Ok(())
+    });
+    let clock: Vec<_> = run.steps().iter().map(ToString::to_string).filter(|s| s.contains("clock")).collect();
+    assert_eq!(clock, ["the clock goes on to 5ms"], "{run}");
+}
+
 #[test]
 fn a_panic_ends_its_actor_and_fails_a_run_only_on_demand() {
     let program = |node: &Node| -> Check {

@@ -14,6 +14,11 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// The guest that a run is about.
+    pub(super) fn guest() -> Self {
+        Self { hash: mix(u64::MAX), path: "".into() }
+    }
+
     /// Number `index` of those that no actor spawned.
     pub(super) fn root(index: u32) -> Self {
         Self { hash: mix(u64::from(index) + 1), path: index.to_string().into() }
@@ -22,7 +27,8 @@ impl Key {
     /// Child number `index` of this actor.
     pub(super) fn child(&self, index: u32) -> Self {
         let hash = mix(self.hash.rotate_left(7) ^ (u64::from(index) + 1));
-        Self { hash, path: format!("{}.{index}", self.path).into() }
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self { hash, path: format!("{}{dot}{index}", self.path).into() }
     }
 
     /// The actor's name in reports.

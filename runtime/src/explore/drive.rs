@@ -19,7 +19,7 @@ use crate::scheduler::shutdown::end_left;
 use crate::scheduler::timers::Timers;
 use crate::time::{Clock, Timestamp, VirtualClock};
 
-use super::choice::Fingerprint;
+use super::choice::{Choice, Fingerprint};
 use super::explorer::{Circles, Explorer};
 use super::outcome::{Happened, Outcome, Run, Step};
 use super::schedule::{Chooser, Diverged, Point, Schedule};
@@ -34,18 +34,11 @@ pub(super) fn run_once<C>(
 where
     C: FnOnce() -> Result<(), String>,
 {
-    let stage = Stage::new();
+    let crashes = Arc::new(Crashes::default());
+    let stage = Stage::new(World::new(), |_| Log(Arc::clone(&crashes)));
     let seat = Seat::new(stage.node.pointer(), stage.node.now());
     let taken = seat.take();
-    let mut drive = Drive {
-        options,
-        chooser,
-        stage: &stage,
-        seat: &seat,
-        steps: Vec::new(),
-        points: Vec::new(),
-        turns: 0,
-    };
+    let mut drive = Drive::new(options, chooser, &stage, &seat);
     let check = catch_unwind(AssertUnwindSafe(|| program(&stage.node)));
     let outcome = check.as_ref().map_or(Outcome::Finished, |_| drive.run());
     let Drive { steps, points, .. } = drive;
@@ -62,7 +55,7 @@ where
     let elapsed = Duration::from_nanos(stage.clock.now().as_nanos());
     stage.end_all(&seat);
     drop(taken);
-    let crashes = std::mem::take(&mut *stage.crashes.0.lock());
+    let crashes = std::mem::take(&mut *crashes.0.lock());
     stage.retire();
     let outcome = match crashes.iter().find(|crash| crash.panicked) {
         Some(crash) if options.panics_fail && outcome.is_finished() => {
@@ -90,30 +83,29 @@ fn checked(check: impl FnOnce() -> Result<(), String>) -> Outcome {
 }
 
 /// A node for one run, and what moves it.
-struct Stage {
-    node: Node,
-    world: Arc<World>,
-    clock: VirtualClock,
-    crashes: Arc<Crashes>,
+pub(super) struct Stage {
+    pub(super) node: Node,
+    pub(super) world: Arc<World>,
+    pub(super) clock: VirtualClock,
 }
 
 impl Stage {
-    fn new() -> Self {
-        let world = Arc::new(World::new());
+    /// A node on `world`, with the hooks that are made for it.
+    pub(super) fn new<H: Hooks>(world: World, hooks: impl FnOnce(&Arc<World>) -> H) -> Self {
+        let world = Arc::new(world);
         let clock = VirtualClock::new();
-        let crashes = Arc::new(Crashes::default());
-        let mut builder = Builder::new().name("explored").hooks(Log(Arc::clone(&crashes)));
+        let mut builder = Builder::new().name("explored").hooks(hooks(&world));
         // The same in every run, as everything that a program can see.
         if let Some(id) = NodeId::new(1) {
             builder = builder.id(id);
         }
         let core = Arc::<World>::clone(&world);
         let node = builder.build_explored(Clock::Virtual(clock.clone()), core);
-        Self { node, world, clock, crashes }
+        Self { node, world, clock }
     }
 
     /// Ends all actors where they are.
-    fn end_all(&self, seat: &Seat) {
+    pub(super) fn end_all(&self, seat: &Seat) {
         let shared = self.node.shared();
         shared.set_stopped();
         self.world.close();
@@ -126,7 +118,7 @@ impl Stage {
     }
 
     /// Gives the node up: its memory goes with the last pid that the program keeps.
-    fn retire(self) {
+    pub(super) fn retire(self) {
         NodeShared::retire(&self.node.into_shared());
     }
 }
@@ -151,17 +143,44 @@ impl Hooks for Log {
 }
 
 /// A run under way.
-struct Drive<'a> {
+pub(super) struct Drive<'a> {
     options: &'a Explorer,
     chooser: &'a mut dyn Chooser,
-    stage: &'a Stage,
-    seat: &'a Seat,
+    pub(super) stage: &'a Stage,
+    pub(super) seat: &'a Seat,
     steps: Vec<Step>,
     points: Vec<Point>,
     turns: u64,
+    patience: Patience,
 }
 
-impl Drive<'_> {
+/// How long an actor runs that comes to no wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// For ever.
+    Endless,
+    /// Until it has received or sent some hundred messages: then others may run before it goes on.
+    Slice,
+}
+
+impl<'a> Drive<'a> {
+    /// Nothing has happened yet.
+    pub(super) fn new(
+        options: &'a Explorer,
+        chooser: &'a mut dyn Chooser,
+        stage: &'a Stage,
+        seat: &'a Seat,
+    ) -> Self {
+        let (steps, points) = (Vec::new(), Vec::new());
+        Self { options, chooser, stage, seat, steps, points, turns: 0, patience: Patience::Endless }
+    }
+
+    /// The same, with this patience.
+    pub(super) fn with_patience(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
+    }
+
     fn run(&mut self) -> Outcome {
         loop {
             match self.happen() {
@@ -181,36 +200,63 @@ impl Drive<'_> {
     /// error ends the run.
     fn happen(&mut self) -> Result<bool, Outcome> {
         let (choices, fingerprint) = self.stage.world.choices();
-        let count = choices.len();
-        let chosen = if count < 2 {
-            0
-        } else {
-            let at = self.points.len();
-            let chosen = self.chooser.choose(at, count, fingerprint);
-            let chosen = chosen.map_err(|Diverged| Outcome::Diverged { at })?;
-            self.points.push(Point { chosen, count, fingerprint });
-            chosen
+        let chosen = self.choose(choices.len(), fingerprint)?;
+        let Some(choice) = choices.get(chosen) else {
+            return self.next_time(Timestamp::from_nanos(0).saturating_add(self.options.until));
         };
-        let Some(choice) = choices.get(chosen) else { return self.next_time() };
-        let (actor, cell, happened) = self.stage.world.begin(*choice);
-        self.steps.push(Step(happened));
-        if let Some(cell) = cell {
-            self.run_actor(actor, cell)?;
-        }
-        self.stage.world.serve_waiting();
+        self.perform(*choice)?;
         Ok(true)
+    }
+
+    /// Chooses one of `count` things that can happen, whose fingerprint is given.
+    pub(super) fn choose(&mut self, count: usize, fingerprint: u64) -> Result<usize, Outcome> {
+        if count < 2 {
+            return Ok(0);
+        }
+        let at = self.points.len();
+        let chosen = self.chooser.choose(at, count, fingerprint);
+        let chosen = chosen.map_err(|Diverged| Outcome::Diverged { at })?;
+        self.points.push(Point { chosen, count, fingerprint });
+        Ok(chosen)
+    }
+
+    /// Lets one thing happen.
+    pub(super) fn perform(&mut self, choice: Choice) -> Result<(), Outcome> {
+        let (actor, cell, happened) = self.stage.world.begin(choice);
+        self.steps.push(Step(happened));
+        let ran = cell.map_or(Ok(()), |cell| self.run_actor(actor, cell));
+        self.stage.world.serve_waiting();
+        ran
+    }
+
+    /// Counts a turn; an error when there have been too many.
+    pub(super) const fn count_turn(&mut self) -> Result<(), Outcome> {
+        self.turns += 1;
+        if self.turns > self.options.steps { Err(Outcome::StepLimit) } else { Ok(()) }
+    }
+
+    /// How many turns there may be.
+    pub(super) const fn step_limit(&self) -> u64 {
+        self.options.steps
+    }
+
+    /// Forgets what has happened, where a trace is kept of it.
+    pub(super) fn forget_steps(&mut self) {
+        self.steps.clear();
+        self.points.clear();
     }
 
     /// Runs an actor until it waits.
     fn run_actor(&mut self, actor: usize, mut cell: Runnable) -> Result<(), Outcome> {
         let world = &self.stage.world;
         loop {
-            self.turns += 1;
-            if self.turns > self.options.steps {
+            if let Err(limit) = self.count_turn() {
                 world.yielded(actor, cell);
-                return Err(Outcome::StepLimit);
+                return Err(limit);
             }
-            self.seat.begin_slice(self.stage.clock.now(), Timestamp::MAX);
+            let now = self.stage.clock.now();
+            let end = if self.patience == Patience::Slice { now } else { Timestamp::MAX };
+            self.seat.begin_slice(now, end);
             let turn = cell.run(self.seat);
             let wanted = world.wanted_draw(actor);
             match turn {
@@ -252,13 +298,14 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Lets time go on to the next timer; false when there is none.
-    fn next_time(&mut self) -> Result<bool, Outcome> {
+    /// Lets time go on to the next timer; false when there is none until then.
+    pub(super) fn next_time(&mut self, until: Timestamp) -> Result<bool, Outcome> {
         let (world, scheduler) = (&self.stage.world, &self.stage.node.shared().scheduler);
         let alarm = scheduler.next_alarm().map(|tick| at_start_of(tick.as_millis()));
         let deadline = world.next_deadline();
         let first = [alarm, deadline.map(|(due, _)| due)].into_iter().flatten().min();
-        let Some(next) = first else { return Ok(false) };
+        // What is due at the end of time never comes: no clock gets there.
+        let Some(next) = first.filter(|next| *next < Timestamp::MAX) else { return Ok(false) };
         if let Some((due, actor)) = deadline
             && due == next
             && self.options.circles == Circles::Deadlock
@@ -268,7 +315,7 @@ impl Drive<'_> {
                 return Err(Outcome::Deadlock { stuck });
             }
         }
-        if next > Timestamp::from_nanos(0).saturating_add(self.options.until) {
+        if next > until {
             return Ok(false);
         }
         self.stage.clock.advance_to(next);
@@ -277,6 +324,9 @@ impl Drive<'_> {
         self.seat.begin_slice(now, Timestamp::MAX);
         let mut due = Vec::new();
         scheduler.take_due_alarms(now.tick(), &mut due);
+        if !due.is_empty() || deadline.is_some_and(|(due, _)| due <= now) {
+            world.note_clock(now);
+        }
         for alarm in due {
             Timers::ring(self.seat, now, alarm);
         }

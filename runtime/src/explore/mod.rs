@@ -69,8 +69,11 @@
 mod choice;
 mod drive;
 mod explorer;
+#[doc(hidden)]
+pub mod guided;
 mod outcome;
 mod schedule;
+mod trace;
 mod world;
 
 use crate::cell::explored::{Room, Runnable};
@@ -82,6 +85,7 @@ use crate::signal::Signal;
 pub use self::explorer::{Coverage, Explorer, Report};
 pub use self::outcome::{Outcome, Run, Step, Stuck};
 pub use self::schedule::{ParseScheduleError, Schedule};
+pub use self::trace::TraceEvent;
 
 /// Makes every choice of `program` in every possible way, until a schedule fails or `limit` of them
 /// have been run.

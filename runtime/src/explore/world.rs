@@ -1,6 +1,6 @@
 //! What the explorer keeps of a node: who can run, who waits for what, what is under way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 use super::Core;
 use super::choice::{Choice, Fingerprint, Key};
 use super::outcome::{Happened, Stuck};
+use super::trace::{Trace, TraceEvent};
+
+mod guided;
 
 /// A message or a signal under way.
 enum Item {
@@ -70,6 +73,8 @@ fn short(name: &'static str) -> &'static str {
 struct Sent {
     at: u64,
     item: Item,
+    /// Who sent it, in a traced run.
+    from: Option<Arc<str>>,
 }
 
 /// One actor, dead or alive.
@@ -137,6 +142,9 @@ struct Inner {
     roots: u32,
     sequence: u64,
     closed: bool,
+    /// Codes of those whose signals are not put off.
+    prompt: BTreeSet<u64>,
+    trace: Option<Trace>,
 }
 
 impl Inner {
@@ -163,9 +171,20 @@ impl Inner {
                 Key::root(self.roots - 1)
             }
         };
-        let name = key.name(cell.node().label_of(pid.id()).as_deref());
+        let label = cell.node().label_of(pid.id());
+        let of_type = self.trace.as_ref().and_then(|trace| trace.name_of_type((cell.vtable.actor_name)()));
+        let name = key.name(label.as_deref().or(of_type));
+        if let Some(trace) = &mut self.trace {
+            let by = self.running.map(|running| Arc::clone(&self.actors[running].name));
+            trace.note(TraceEvent::Spawn { actor: Arc::clone(&name), by });
+        }
+        self.add(pid, key, name)
+    }
+
+    fn add(&mut self, pid: &AnyPid, key: Key, name: Arc<str>) -> usize {
+        let cell = pid.header();
         let index = self.actors.len();
-        self.by_code.insert(code, index);
+        self.by_code.insert(cell.tenancy.code().bits(), index);
         self.actors.push(Actor {
             pid: Some(pid.clone()),
             key,
@@ -181,6 +200,17 @@ impl Inner {
             room: None,
         });
         index
+    }
+
+    /// What the sender of a code is called in a trace.
+    fn name_of_sender(&self, code: u64) -> Arc<str> {
+        match (self.by_code.get(&code), self.running) {
+            (Some(index), _) => Arc::clone(&self.actors[*index].name),
+            // A guest that was opened in the turn under way acts for whoever holds it.
+            (None, Some(running)) => Arc::clone(&self.actors[running].name),
+            (None, None) if code == Code::NONE.bits() => "timer".into(),
+            (None, None) => "guest".into(),
+        }
     }
 
     /// The receiver, noted as whom the running actor sends to.
@@ -200,7 +230,20 @@ impl Inner {
                 self.actors[running].sent_to = Some(to);
             }
         }
-        self.links.entry((from, to)).or_default().push_back(Sent { at, item });
+        let mut sender = None;
+        if self.trace.is_some() {
+            let name = self.name_of_sender(from);
+            sender = Some(Arc::clone(&name));
+            let (to, what) = (Arc::clone(&self.actors[to].name), item.name());
+            self.note(TraceEvent::Send { from: name, to, what });
+        }
+        self.links.entry((from, to)).or_default().push_back(Sent { at, item, from: sender });
+    }
+
+    fn note(&mut self, event: TraceEvent) {
+        if let Some(trace) = &mut self.trace {
+            trace.note(event);
+        }
     }
 
     fn make_ready(&mut self, index: usize, cell: Runnable) {
@@ -424,9 +467,14 @@ impl World {
 
     /// The actors that wait for what can't come, when nothing can happen any more.
     pub(super) fn stuck(&self) -> Vec<Stuck> {
+        self.waiting(Actor::is_stuck)
+    }
+
+    /// Those that don't run and of which this holds.
+    fn waiting(&self, holds: impl Fn(&Actor) -> bool) -> Vec<Stuck> {
         let inner = self.0.lock();
-        let indices = 0..inner.actors.len();
-        indices.filter(|index| inner.actors[*index].is_stuck()).map(|index| inner.describe(index)).collect()
+        let indices = (0..inner.actors.len()).filter(|index| inner.running != Some(*index));
+        indices.filter(|index| holds(&inner.actors[*index])).map(|index| inner.describe(index)).collect()
     }
 
     /// Takes nothing any more: what is sent from now on is dropped.
@@ -444,10 +492,17 @@ impl World {
 impl Inner {
     fn take_items(&mut self, from: u64, to: usize, count: usize) -> Vec<Item> {
         let Some(link) = self.links.get_mut(&(from, to)) else { return Vec::new() };
-        let items: Vec<Item> = link.drain(..count.min(link.len())).map(|sent| sent.item).collect();
+        let taken: Vec<Sent> = link.drain(..count.min(link.len())).collect();
         if link.is_empty() {
             self.links.remove(&(from, to));
         }
+        for sent in &taken {
+            if let Some(from) = &sent.from {
+                let (from, to) = (Arc::clone(from), Arc::clone(&self.actors[to].name));
+                self.note(TraceEvent::Receive { from, to, what: sent.item.name() });
+            }
+        }
+        let items: Vec<Item> = taken.into_iter().map(|sent| sent.item).collect();
         let messages = items.iter().filter(|item| matches!(item, Item::Message(_))).count() as u64;
         let actor = &mut self.actors[to];
         actor.coming -= messages;
@@ -517,7 +572,7 @@ impl Core for World {
     fn deliver(&self, to: &AnyPid, signal: &Signal<AnyPid>) -> bool {
         let from = sender_of(to, signal);
         let mut inner = self.0.lock();
-        if inner.closed {
+        if inner.closed || inner.prompt.contains(&from) {
             return false;
         }
         let index = inner.index_of(to);
@@ -548,6 +603,10 @@ fn sender_of(to: &AnyPid, signal: &Signal<AnyPid>) -> u64 {
         Signal::Stop => to.header().node().current_id(),
         Signal::Due(_) => return Code::NONE.bits(),
     };
-    // Whoever is no actor has generation 0, and sends under the code 0.
+    code_of(id)
+}
+
+/// The code of an id. Whoever is no actor has generation 0, and sends under the code 0.
+fn code_of(id: ActorId) -> u64 {
     if id.generation() == 0 { Code::NONE.bits() } else { Code::new(id.slot(), id.generation()).bits() }
 }

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use crate::cell::death;
 use crate::cell::header::{ActorCell, Armed, Birth, Header, Ran, VTable, Wait};
 use crate::cell::pages::Class;
-use crate::cell::pid::Pid;
+use crate::cell::pid::{AnyPid, Pid};
 use crate::cell::reception::{Verdict, receive_signals};
 use crate::cell::run::{Outcome, clear, drop_payload};
 use crate::cell::state::{Code, Kind, Overflow};
@@ -221,7 +221,10 @@ pub(super) fn poll_turn<M, R>(
     let polled = own.with(front, |seat| {
         // SAFETY: the token is ours, and nothing is borrowed.
         unsafe { begin(front) };
-        seat.begin_slice(front.node().now(), Timestamp::MAX);
+        let now = front.node().now();
+        // Whoever drives an explored node sees a guest that never waits.
+        let end = if front.node().core.is_some() { now } else { Timestamp::MAX };
+        seat.begin_slice(now, end);
         f(seat, cx)
     });
     let Some(polled) = polled else {
@@ -325,6 +328,8 @@ pub(crate) struct GuestFuture<F> {
     seat: GuestSeat,
     /// Gone once it has come to its end.
     body: Option<F>,
+    /// What the last poll waits for.
+    wait: Wait,
 }
 
 impl<F: Future> GuestFuture<F> {
@@ -336,7 +341,19 @@ impl<F: Future> GuestFuture<F> {
     ) -> Self {
         let pid = open(node, Capacity::DEFAULT, site);
         let seat = GuestSeat::new(node, pid.cell().node().now());
-        Self { pid, seat, body: Some(body) }
+        Self { pid, seat, body: Some(body), wait: Wait::Unknown }
+    }
+}
+
+impl<F> GuestFuture<F> {
+    /// The guest's address.
+    pub(crate) fn pid(&self) -> AnyPid {
+        self.pid.any()
+    }
+
+    /// What it waits for, as of the last poll.
+    pub(crate) const fn wait(&self) -> Wait {
+        self.wait
     }
 }
 
@@ -349,7 +366,12 @@ impl<F: Future> Future for GuestFuture<F> {
         let Some(body) = me.body.as_mut() else { return Poll::Pending };
         // SAFETY: structurally pinned, see above.
         let body = unsafe { Pin::new_unchecked(body) };
-        poll_turn(me.pid.cell(), &me.seat, cx, |_, cx| body.poll(cx))
+        let wait = &mut me.wait;
+        poll_turn(me.pid.cell(), &me.seat, cx, |seat, cx| {
+            let polled = body.poll(cx);
+            *wait = seat.noted_wait();
+            polled
+        })
     }
 }
 

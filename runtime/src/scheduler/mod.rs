@@ -129,7 +129,15 @@ impl Scheduler {
 
     /// Cancels an alarm; gives it back if it has not rung.
     pub fn cancel_alarm(&self, key: Key) -> Option<Alarm> {
-        self.alarms.lock().remove(key)
+        let mut wheel = self.alarms.lock();
+        let alarm = wheel.remove(key)?;
+        self.note_next(&wheel);
+        Some(alarm)
+    }
+
+    fn note_next(&self, alarms: &Wheel<Alarm>) {
+        let next = alarms.next_due().map_or(u64::MAX, Tick::as_millis);
+        self.next_alarm.store(next, Ordering::Relaxed);
     }
 
     /// When the next alarm rings; a tick too early does no harm.
@@ -148,8 +156,7 @@ impl Scheduler {
         }
         let mut wheel = self.alarms.lock();
         wheel.advance(now, &mut |_, alarm| due.push(alarm));
-        let next = wheel.next_due().map_or(u64::MAX, Tick::as_millis);
-        self.next_alarm.store(next, Ordering::Relaxed);
+        self.note_next(&wheel);
     }
 
     /// Takes the alarms that will never ring; wakes those who wait for one.

@@ -200,6 +200,13 @@ impl Seat {
         }
     }
 
+    /// What was noted last in the turn under way. The caller holds no reference into a cell's run
+    /// part.
+    pub fn noted_wait(&self) -> Wait {
+        // SAFETY: as for `note_wait`.
+        self.current().map_or(Wait::Unknown, |cell| unsafe { cell.run() }.wait)
+    }
+
     /// The code under which the current actor sends.
     #[inline(always)]
     pub fn code(&self) -> u64 {
