@@ -102,7 +102,7 @@ fn name_of_type(future: &'static str) -> Option<&'static str> {
             '>' => depth -= 1,
             _ => {}
         }
-        (depth == 0).then_some(at)
+        (depth == 0 || depth == 1 && c == ',').then_some(at)
     })?;
     let path = &rest[..end];
     let generic = path.find('<').unwrap_or(path.len());
