@@ -4,8 +4,12 @@
 mod actor;
 mod context;
 mod error;
+mod handle;
+#[doc(hidden)]
+pub mod macro_support;
 pub mod prelude;
 mod spawn;
+mod unheard;
 
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{
@@ -19,7 +23,11 @@ pub use wharf_runtime::{
 pub use crate::actor::Actor;
 pub use crate::context::Context;
 pub use crate::error::{Error, Result};
+pub use crate::handle::{Call, CallTimeout, Destination, SendTo};
 pub use crate::spawn::{NodeExt, Spawn, spawn, spawn_fn};
+pub use crate::unheard::Unheard;
+#[cfg(feature = "macros")]
+pub use wharf_macros::{actor, main, protocol, test};
 
 /// The guides, as modules, so that their examples are tested.
 #[doc = include_str!("../docs/semantics.md")]
