@@ -55,7 +55,7 @@ mod sealed {
     label = "takes other messages",
     note = "an actor takes its own messages, and those of each protocol named in `#[wharf::actor(..)]`"
 )]
-pub trait Destination<M: Send + 'static>: sealed::Sealed + Sized + Sync + 'static {
+pub trait Destination<M>: sealed::Sealed + Sized + Sync + 'static {
     #[doc(hidden)]
     type Asking<'a, T: Send + 'static>: Asking<T>;
 
@@ -247,8 +247,6 @@ pin_project! {
     pub struct Call<'a, D, M, T>
     where
         D: Destination<M>,
-        M: Send,
-        M: 'static,
         T: Send,
         T: 'static,
     {
@@ -262,7 +260,6 @@ pin_project! {
 impl<'a, D, M, T> Call<'a, D, M, T>
 where
     D: Destination<M>,
-    M: Send + 'static,
     T: Send + 'static,
 {
     /// A call of `to`; `reply` finds the empty reply in the message.
@@ -332,7 +329,6 @@ where
 impl<D, M, T> Future for Call<'_, D, M, T>
 where
     D: Destination<M>,
-    M: Send + 'static,
     T: Send + 'static,
 {
     type Output = Result<T, AskError>;
@@ -355,7 +351,6 @@ where
 impl<D, M, T> fmt::Debug for Call<'_, D, M, T>
 where
     D: Destination<M>,
-    M: Send + 'static,
     T: Send + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -369,8 +364,6 @@ pin_project! {
     pub struct CallTimeout<'a, D, M, T>
     where
         D: Destination<M>,
-        M: Send,
-        M: 'static,
         T: Send,
         T: 'static,
     {
@@ -386,7 +379,6 @@ pin_project! {
 impl<D, M, T> CallTimeout<'_, D, M, T>
 where
     D: Destination<M>,
-    M: Send + 'static,
     T: Send + 'static,
 {
     /// Waits for the answer on a plain thread. In an actor it would block a worker: await there.
@@ -401,7 +393,6 @@ where
 impl<D, M, T> Future for CallTimeout<'_, D, M, T>
 where
     D: Destination<M>,
-    M: Send + 'static,
     T: Send + 'static,
 {
     type Output = Result<T, AskError>;
@@ -415,7 +406,6 @@ where
 impl<D, M, T> fmt::Debug for CallTimeout<'_, D, M, T>
 where
     D: Destination<M>,
-    M: Send + 'static,
     T: Send + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -461,8 +451,6 @@ pin_project! {
     pub struct SendTo<'a, D, M>
     where
         D: Destination<M>,
-        M: Send,
-        M: 'static,
     {
         #[pin]
         sending: D::Sending<'a>,
@@ -475,7 +463,6 @@ pin_project! {
 impl<'a, D, M> SendTo<'a, D, M>
 where
     D: Destination<M>,
-    M: Send + 'static,
 {
     #[doc(hidden)]
     #[inline(always)]
@@ -513,7 +500,6 @@ where
 impl<D, M> Future for SendTo<'_, D, M>
 where
     D: Destination<M>,
-    M: Send + 'static,
 {
     type Output = Result<(), SendError<M>>;
 
@@ -526,7 +512,6 @@ where
 impl<D, M> fmt::Debug for SendTo<'_, D, M>
 where
     D: Destination<M>,
-    M: Send + 'static,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendTo").field("message", &type_name::<M>()).finish_non_exhaustive()

@@ -44,10 +44,12 @@ fn first_of(item: TokenStream) -> TokenStream {
 
 /// The name that the message type is named after.
 fn base_of(block: &ItemImpl, errors: &mut Errors) -> Option<Ident> {
-    for param in &block.generics.params {
-        if let GenericParam::Lifetime(lifetime) = param {
-            errors.at(lifetime, "an actor owns its data: it can't have a lifetime parameter");
-        }
+    let mut lifetimes = block.generics.lifetimes().peekable();
+    if lifetimes.peek().is_some() {
+        lifetimes.for_each(|lifetime| {
+            errors.at(lifetime, "an actor owns its data: it can't have a lifetime parameter")
+        });
+        return None;
     }
     match &*block.self_ty {
         Type::Path(ty) => ty.path.segments.last().map(|segment| segment.ident.clone()),
