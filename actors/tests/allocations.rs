@@ -61,7 +61,7 @@ fn a_message_through_a_stub_costs_no_allocation() {
     // One thread: between threads the memory of messages moves from pool to pool.
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio.block_on(async {
-        let node = wharf::Node::builder().start().unwrap();
+        let node = Node::builder().start().unwrap();
         node.run(async {
             let counter = spawn(Counter(0));
             exchange(&counter).await;

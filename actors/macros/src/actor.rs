@@ -3,7 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, GenericParam, Generics, Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, Visibility};
+use syn::{
+    Attribute, GenericParam, Generics, Ident, ImplItem, ImplItemFn, ItemImpl, Path, Type, Visibility,
+    parse_quote,
+};
 
 use crate::args::{Allowed, Args};
 use crate::diag::Errors;
@@ -44,11 +47,10 @@ fn first_of(item: TokenStream) -> TokenStream {
 
 /// The name that the message type is named after.
 fn base_of(block: &ItemImpl, errors: &mut Errors) -> Option<Ident> {
-    let mut lifetimes = block.generics.lifetimes().peekable();
-    if lifetimes.peek().is_some() {
-        lifetimes.for_each(|lifetime| {
-            errors.at(lifetime, "an actor owns its data: it can't have a lifetime parameter")
-        });
+    if block.generics.lifetimes().next().is_some() {
+        for lifetime in block.generics.lifetimes() {
+            errors.at(lifetime, "an actor owns its data: it can't have a lifetime parameter");
+        }
         return None;
     }
     match &*block.self_ty {
@@ -69,6 +71,9 @@ fn own(args: Args, base: Ident, block: &mut ItemImpl, errors: &mut Errors) -> To
         let owner = Owner::Actor(&block.self_ty);
         if let Some(method) = Method::read(&function.sig, &mut function.attrs, owner, errors) {
             visibilities.push(function.vis.clone());
+            // All messages of an actor look the same, whatever each of them needs.
+            let alike = parse_quote!(#[allow(clippy::needless_pass_by_ref_mut, clippy::unused_async)]);
+            function.attrs.push(alike);
             methods.push(method);
         }
     }

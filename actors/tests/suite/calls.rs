@@ -77,7 +77,7 @@ impl Counter {
 
     /// Its error has no `Display`.
     fn odd(&mut self) -> Result<u64, Odd> {
-        if self.total % 2 == 0 { Ok(self.total) } else { Err(Odd(self.total)) }
+        if self.total.is_multiple_of(2) { Ok(self.total) } else { Err(Odd(self.total)) }
     }
 
     fn errors(&mut self) -> Vec<String> {
@@ -85,15 +85,15 @@ impl Counter {
     }
 
     async fn hang(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn r#type(&mut self, r#fn: u8, _unused: u8) -> u8 {
         r#fn
     }
 
-    fn other(&mut self, other: Box<Self>) -> u64 {
-        self.total += other.total;
+    fn other(&mut self, others: Vec<Self>) -> u64 {
+        self.total += others.iter().map(|other| other.total).sum::<u64>();
         self.total
     }
 
@@ -119,7 +119,7 @@ fn a_call_that_is_awaited_yields_the_answer() {
         assert_eq!(counter.total().await, Ok(8));
         assert_eq!(counter.step().await, Ok(18));
         assert_eq!(counter.r#type(7, 0).await, Ok(7));
-        assert_eq!(counter.other(Box::new(Counter::new(2))).await, Ok(20));
+        assert_eq!(counter.other(vec![Counter::new(2)]).await, Ok(20));
     });
 }
 
@@ -599,10 +599,8 @@ fn a_part_that_could_not_be_sent_comes_back_as_the_part() {
         assert!(matches!(part, Some(BankMsg::Deposit { amount: 5, .. })));
         let part = teller.deposit(6).try_send().unwrap_err().into_message();
         assert!(matches!(part, Some(BankMsg::Deposit { amount: 6, .. })));
-        assert!(matches!(
-            TryInto::<BankMsg>::try_into(TellerMsg::<u8>::Fail { reply: Reply::none() }),
-            Err(_)
-        ));
+        let whole = TellerMsg::<u8>::Fail { reply: Reply::none() };
+        assert!(TryInto::<BankMsg>::try_into(whole).is_err());
     });
 }
 
@@ -770,10 +768,12 @@ fn calls_are_send_and_not_unpin() {
         #[allow(dead_code, reason = "there only for types that are `Unpin`")]
         const UNPIN: bool = true;
     }
-    assert!(!Is::<Call<'static, Pid<CounterMsg>, CounterMsg, u64>>::UNPIN);
-    assert!(!Is::<CallTimeout<'static, Pid<CounterMsg>, CounterMsg, u64>>::UNPIN);
-    assert!(!Is::<SendTo<'static, Pid<CounterMsg>, CounterMsg>>::UNPIN);
-    assert!(Is::<u8>::UNPIN);
+    const {
+        assert!(!Is::<Call<'static, Pid<CounterMsg>, CounterMsg, u64>>::UNPIN);
+        assert!(!Is::<CallTimeout<'static, Pid<CounterMsg>, CounterMsg, u64>>::UNPIN);
+        assert!(!Is::<SendTo<'static, Pid<CounterMsg>, CounterMsg>>::UNPIN);
+        assert!(Is::<u8>::UNPIN);
+    }
 }
 
 /// Keeps things, and speaks one generic protocol.
