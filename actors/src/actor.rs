@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use wharf_runtime::{Down, Exit, ExitReason, Mailbox, Notice, Pooled, Serve, exit_watch, serve};
 
-use crate::Context;
+use crate::{Context, Unheard};
 
 /// An actor: state, and what it does with each message.
 ///
@@ -86,6 +86,20 @@ pub trait Actor: Send + Sized + 'static {
         cx: &mut Context<Self::Msg>,
     ) -> impl Future<Output = Result<(), ExitReason>> + Send {
         let _ = (exit, cx);
+        async { Ok(()) }
+    }
+
+    /// A method made a message by `#[wharf::actor]` returned an error, and nobody awaited it: the
+    /// method is `#[one_way]`, or it was called with `.send()`, or whoever asked has given up.
+    ///
+    /// By default it is logged (target `wharf::actor`, level WARN), and the actor lives on. An error
+    /// returned from here ends the actor with that reason.
+    fn on_error(
+        &mut self,
+        error: Unheard,
+        cx: &mut Context<Self::Msg>,
+    ) -> impl Future<Output = Result<(), ExitReason>> + Send {
+        tracing::warn!(target: "wharf::actor", actor = %cx.id(), method = error.method(), "{error}");
         async { Ok(()) }
     }
 

@@ -4,6 +4,9 @@
 mod actor;
 mod context;
 mod error;
+mod handle;
+#[doc(hidden)]
+pub mod macro_support;
 pub mod prelude;
 mod select;
 mod spawn;
@@ -13,6 +16,7 @@ mod task;
 pub mod telemetry;
 #[cfg(feature = "test")]
 pub mod testkit;
+mod unheard;
 
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{
@@ -26,6 +30,7 @@ pub use wharf_runtime::{
 pub use crate::actor::Actor;
 pub use crate::context::Context;
 pub use crate::error::{Error, Result};
+pub use crate::handle::{Call, CallTimeout, Destination, SendTo};
 pub use crate::spawn::{NodeExt, Spawn, spawn, spawn_fn};
 pub use crate::stream::{MailboxExt, Messages, PidSink, sink};
 pub use crate::supervisor::supervise;
@@ -37,6 +42,9 @@ pub mod __private {
     pub use crate::select::place;
     pub use wharf_runtime::poll_choice;
 }
+pub use crate::unheard::Unheard;
+#[cfg(feature = "macros")]
+pub use wharf_macros::{actor, main, protocol, test};
 
 /// The guides, as modules, so that their examples are tested.
 #[doc = include_str!("../docs/semantics.md")]

@@ -73,7 +73,7 @@ impl<M> SendError<M> {
     }
 
     /// The same error about another message.
-    pub(crate) fn map<N>(self, f: impl FnOnce(M) -> N) -> SendError<N> {
+    pub fn map<N>(self, f: impl FnOnce(M) -> N) -> SendError<N> {
         let map = |message: Undelivered<M>| Undelivered::new(f(message.into_inner()));
         match self {
             Self::Full { to, limit, message } => SendError::Full { to, limit, message: map(message) },

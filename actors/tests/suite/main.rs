@@ -4,6 +4,7 @@
 
 mod auto_traits;
 mod beside;
+mod calls;
 mod context;
 mod explored;
 mod hooks;

@@ -1,0 +1,16 @@
+//! What the code made by the macros refers to. Not for programs.
+
+pub use crate::handle::{Asking, Request, SendPart, Sending};
+pub use crate::unheard::{Returned, ReturnedDebug, ReturnedError, ReturnedValue, Unreturned};
+
+/// Part of a message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be part of a message: it is not `Send`",
+    label = "can't be sent to another thread"
+)]
+pub trait Part {}
+
+impl<T: Send + 'static> Part for T {}
+
+/// Insists that `T` may be part of a message.
+pub const fn part<T: Part>() {}

@@ -1,0 +1,12 @@
+//! The messages of a `pub` actor are as visible as its methods.
+pub struct Counter(u64);
+
+#[wharf::actor]
+impl Counter {
+    async fn add(&mut self, by: u64) -> u64 {
+        self.0 += by;
+        self.0
+    }
+}
+
+fn main() {}
