@@ -50,6 +50,12 @@ pub use wharf_macros::{actor, main, protocol, test};
 #[doc = include_str!("../docs/semantics.md")]
 pub mod semantics {}
 
+#[doc = include_str!("../docs/tutorial.md")]
+pub mod tutorial {}
+
+#[doc = include_str!("../docs/messages.md")]
+pub mod messages {}
+
 #[doc = include_str!("../docs/sending.md")]
 pub mod sending {}
 
