@@ -775,3 +775,45 @@ fn handles_of_a_test_may_go_anywhere() {
     anywhere::<testkit::Crash>();
     anywhere::<TraceEvent>();
 }
+
+/// The attribute, with a node and without one.
+mod attribute {
+    use std::time::Duration;
+
+    use wharf::prelude::*;
+    use wharf::testkit::TestNode;
+
+    struct Counter(u64);
+
+    #[wharf::actor]
+    impl Counter {
+        async fn add(&mut self, by: u64) -> u64 {
+            self.0 += by;
+            self.0
+        }
+
+        #[one_way]
+        async fn add_later(&mut self, by: u64, cx: &mut Context<CounterMsg>) {
+            cx.set_timer("later", Duration::from_secs(3_600), CounterMsg::Add { by, reply: Reply::none() });
+        }
+    }
+
+    #[wharf::test(seed = 7)]
+    async fn an_hour_passes_at_once(t: TestNode) {
+        assert_eq!(t.seed(), 7);
+        let counter = t.spawn(Counter(1));
+        counter.add_later(5).await.unwrap();
+        t.settle().await;
+        assert_eq!(counter.add(0).await, Ok(1));
+        t.advance(Duration::from_secs(3_600)).await;
+        assert_eq!(counter.add(0).await, Ok(6));
+        t.assert_no_dead_letters();
+    }
+
+    #[wharf::test]
+    async fn a_body_may_return_a_result_and_needs_no_node() -> wharf::Result<()> {
+        let counter = spawn(Counter(0));
+        assert_eq!(counter.add(2).await?, 2);
+        Ok(())
+    }
+}
