@@ -18,6 +18,7 @@ pub struct Context<M> {
     pub(crate) mailbox: Mailbox<M>,
     stop: Option<ExitReason>,
     /// Boxed, since few actors have any.
+    #[allow(clippy::box_collection, reason = "one word instead of six in every actor")]
     timers: Option<Box<HashMap<Cow<'static, str>, Timer>>>,
 }
 
