@@ -241,18 +241,14 @@ fn an_answer_meets_a_second_poll(first: First) {
 #[test]
 fn a_second_poll_with_the_same_waker_changes_nothing() {
     // The other way round the asker's looks are masked: there is one interleaving.
-    Model::of_threads(2)
-        .min_iterations(25)
-        .check("reply: answer and second poll", || {
-            Waits::WithForeign.set();
-            an_answer_meets_a_second_poll(First::Replier);
-        });
-    Model::of_threads(2)
-        .min_iterations(10)
-        .check("reply: own waker, answer and second poll", || {
-            Waits::WithOwn.set();
-            an_answer_meets_a_second_poll(First::Replier);
-        });
+    Model::of_threads(2).min_iterations(25).check("reply: answer and second poll", || {
+        Waits::WithForeign.set();
+        an_answer_meets_a_second_poll(First::Replier);
+    });
+    Model::of_threads(2).min_iterations(10).check("reply: own waker, answer and second poll", || {
+        Waits::WithOwn.set();
+        an_answer_meets_a_second_poll(First::Replier);
+    });
 }
 
 #[test]
