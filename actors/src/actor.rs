@@ -122,8 +122,8 @@ macro_rules! unless_exiting {
     ($hook:expr) => {{
         let mut hook = Pooled::new(|| $hook);
         poll_fn(|cx| {
-            if exit_watch::is_exiting() {
-                return Poll::Ready(Err(exit_watch::reason().unwrap_or_default()));
+            if let Some(reason) = exit_watch::reason() {
+                return Poll::Ready(Err(reason));
             }
             Pin::new(&mut hook).poll(cx)
         })

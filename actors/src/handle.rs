@@ -281,7 +281,7 @@ where
     pub fn timeout(self, timeout: Duration) -> CallTimeout<'a, D, M, T> {
         let (to, request) = self.request();
         let asking = to.asking(Request { timeout: Some(timeout), ..request });
-        CallTimeout { asking, to, _message: PhantomData, _pinned: PhantomPinned }
+        CallTimeout { asking, _message: PhantomData, _pinned: PhantomPinned }
     }
 
     /// Sends the message, waiting for room, and wants no answer.
@@ -369,7 +369,6 @@ pin_project! {
     {
         #[pin]
         asking: D::Asking<'a, T>,
-        to: &'a D,
         _message: PhantomData<fn(M)>,
         #[pin]
         _pinned: PhantomPinned,

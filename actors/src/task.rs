@@ -89,6 +89,26 @@ where
     Task { state, pid: (&pid).into() }
 }
 
+/// Runs `future`, and sends what `message` makes of its output to `owner`.
+fn spawn_one<M, F>(
+    owner: &Pid<M>,
+    linked: bool,
+    future: F,
+    message: impl FnOnce(F::Output) -> M + Send + 'static,
+) -> Task
+where
+    M: Send + 'static,
+    F: Future<Output: Send> + Send + 'static,
+{
+    let to = owner.clone();
+    spawn(&owner.node(), linked, owner.into(), async move |mut watch, state| {
+        let Some(output) = unless_orphaned(&mut watch, future).await else { return };
+        if begin(&state, OVER) {
+            let _ = unless_orphaned(&mut watch, to.send(message(output))).await;
+        }
+    })
+}
+
 /// Runs `future`; its result, or why there is none, goes to `owner` as `message` makes it.
 pub(crate) fn spawn_task<M, F>(
     owner: &Pid<M>,
@@ -99,14 +119,7 @@ where
     M: Send + 'static,
     F: Future<Output: Send> + Send + 'static,
 {
-    let to = owner.clone();
-    spawn(&owner.node(), false, owner.into(), async move |mut watch, state| {
-        let Some(result) = unless_orphaned(&mut watch, catch_panic(future)).await else { return };
-        if begin(&state, OVER) {
-            let message = message(result.map_err(TaskError::Panicked));
-            let _ = unless_orphaned(&mut watch, to.send(message)).await;
-        }
-    })
+    spawn_one(owner, false, catch_panic(future), |result| message(result.map_err(TaskError::Panicked)))
 }
 
 /// As [`spawn_task`], but what panics in it ends the owner, with which it is linked.
@@ -119,13 +132,7 @@ where
     M: Send + 'static,
     F: Future<Output: Send> + Send + 'static,
 {
-    let to = owner.clone();
-    spawn(&owner.node(), true, owner.into(), async move |mut watch, state| {
-        let Some(output) = unless_orphaned(&mut watch, future).await else { return };
-        if begin(&state, OVER) {
-            let _ = unless_orphaned(&mut watch, to.send(message(output))).await;
-        }
-    })
+    spawn_one(owner, true, future, message)
 }
 
 /// Runs `work` on a thread that may block.
@@ -138,14 +145,7 @@ where
     M: Send + 'static,
     T: Send + 'static,
 {
-    let (node, to) = (owner.node(), owner.clone());
-    let work = node.run_blocking(work);
-    spawn(&node, false, owner.into(), async move |mut watch, state| {
-        let Some(result) = unless_orphaned(&mut watch, work).await else { return };
-        if begin(&state, OVER) {
-            let _ = unless_orphaned(&mut watch, to.send(message(result))).await;
-        }
-    })
+    spawn_one(owner, false, owner.node().run_blocking(work), message)
 }
 
 /// Sends each item of `stream` on to `owner`, then what `end` makes, waiting for room each time.

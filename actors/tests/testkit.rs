@@ -772,7 +772,7 @@ fn handles_of_a_test_may_go_anywhere() {
     fn anywhere<T: Send + Sync + 'static>() {}
     anywhere::<TestNode>();
     anywhere::<Probe<Mutex<u8>>>();
-    anywhere::<testkit::Crash>();
+    anywhere::<wharf::telemetry::CrashRecord>();
     anywhere::<TraceEvent>();
 }
 

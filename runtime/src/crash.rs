@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
 use crate::time::Timestamp;
+use crate::type_name;
 
 /// What is known about a crash.
 #[derive(Clone, Debug)]
@@ -134,33 +135,8 @@ fn write_label(f: &mut fmt::Formatter<'_>, label: Option<&str>) -> fmt::Result {
 }
 
 /// Makes a name for people out of the type of an actor's future.
-///
-/// The layer above wraps each actor type in a generic function of its own, whose first argument is
-/// that type.
 fn short_actor_name(name: &'static str) -> &'static str {
-    let boxed = name.strip_prefix("core::pin::Pin<alloc::boxed::Box<").and_then(|n| n.strip_suffix(">>"));
-    let name = boxed.unwrap_or(name);
-    let wrapped = name.strip_prefix("wharf::").and_then(|n| Some(first_argument(n.split_once('<')?.1)));
-    let mut name = wrapped.unwrap_or(name);
-    while let Some(outer) = name.strip_suffix("::{{closure}}") {
-        name = outer;
-    }
-    let path = name.find('<').map_or(name, |at| &name[..at]);
-    path.rfind("::").map_or(name, |at| &name[at + 2..])
-}
-
-/// The text up to the comma or bracket that ends a generic argument.
-fn first_argument(text: &'static str) -> &'static str {
-    let mut depth = 0_u32;
-    for (at, c) in text.char_indices() {
-        match c {
-            '<' | '(' | '[' => depth += 1,
-            ',' | '>' if depth == 0 => return &text[..at],
-            '>' | ')' | ']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    text
+    type_name::actor_of(name).map_or_else(|| type_name::function_of(name), type_name::short)
 }
 
 #[cfg(all(test, not(wharf_loom)))]

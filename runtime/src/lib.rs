@@ -46,6 +46,8 @@ mod signal;
 mod spawn;
 mod time;
 mod timer;
+#[doc(hidden)]
+pub mod type_name;
 mod wait;
 
 pub use crate::builder::Builder;

@@ -8,7 +8,6 @@ use std::task::Poll;
 
 use tokio::sync::Semaphore;
 
-use crate::cell::run::drop_payload;
 use crate::exit::PanicInfo;
 use crate::node::Node;
 use crate::panic_hook;
@@ -83,11 +82,7 @@ impl Node {
 }
 
 fn caught<T>(work: impl FnOnce() -> T) -> Result<T, PanicInfo> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let info = panic_hook::caught(&*payload);
-        drop_payload(payload);
-        info
-    })
+    catch_unwind(AssertUnwindSafe(work)).map_err(panic_hook::take)
 }
 
 /// Awaits `future`, and says so if it panics.

@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use crate::exit::PanicInfo;
@@ -37,6 +38,17 @@ pub fn install() {
             }
         }));
     });
+}
+
+/// Describes the panic that was just caught on this thread, and drops its payload.
+pub(crate) fn take(payload: Box<dyn Any + Send>) -> PanicInfo {
+    let info = caught(&*payload);
+    // A payload whose own drop panics is let go: what panicked is over either way.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        #[allow(clippy::mem_forget, reason = "dropping it panics")]
+        std::mem::forget(again);
+    }
+    info
 }
 
 /// Describes the panic that was just caught on this thread.

@@ -55,7 +55,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_runtime::{ExitReason, Node, Pid, RegisterError};
+use wharf_runtime::{ExitReason, Node, Pid, RegisterError, type_name};
 
 pub use self::calls::{
     ChildCounts, ChildError, ChildInfo, ChildStatus, Supervised, SupervisorCalls, SupervisorMsg,
@@ -171,7 +171,7 @@ impl Default for Supervisor {
 /// Outside of an actor or guest: there is no node to spawn on.
 #[track_caller]
 pub fn supervise<A: Actor>(make: impl Fn() -> A + Send + Sync + 'static) -> Supervised<A::Msg> {
-    let id = crate::telemetry::short_name(std::any::type_name::<A>());
+    let id = type_name::short(std::any::type_name::<A>());
     Supervisor::new().child(ChildSpec::new(id, make)).spawn().child(id)
 }
 

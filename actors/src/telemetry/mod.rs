@@ -110,9 +110,3 @@ impl<T> fmt::Debug for Records<T> {
         f.debug_struct("Records").field("lost", &self.lost()).finish_non_exhaustive()
     }
 }
-
-/// A type's name without its path; what stands in angle brackets stays as it is.
-pub(crate) fn short_name(name: &'static str) -> &'static str {
-    let path = name.find('<').map_or(name, |at| &name[..at]);
-    path.rfind("::").map_or(name, |at| &name[at + 2..])
-}

@@ -1,38 +1,12 @@
 //! What went wrong beside the test's own doings: crashes, dead letters, and every actor's end.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::panic::Location;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use wharf_runtime::{ActorId, CrashReport, DeadLetter, ExitReason, Hooks};
 
-/// A report of an actor that crashed, kept for the test.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Crash {
-    /// Who crashed.
-    pub id: ActorId,
-    /// Its label, if it has one.
-    pub label: Option<String>,
-    /// Why.
-    pub reason: ExitReason,
-    /// Where it was spawned.
-    pub spawned_at: &'static Location<'static>,
-    /// Who spawned it, when that was an actor or the test.
-    pub parent: Option<ActorId>,
-    /// Messages that were waiting.
-    pub queued: u64,
-    text: String,
-}
-
-impl fmt::Display for Crash {
-    /// As the log says it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
+use crate::telemetry::CrashRecord;
 
 /// What has been captured so far. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +14,7 @@ pub(super) struct Capture(Arc<Mutex<Records>>);
 
 #[derive(Debug, Default)]
 struct Records {
-    crashes: Vec<Crash>,
+    crashes: Vec<CrashRecord>,
     dead_letters: Vec<DeadLetter>,
     ends: BTreeMap<ActorId, ExitReason>,
     /// Who waits for an end.
@@ -49,7 +23,7 @@ struct Records {
 
 impl Capture {
     /// The crashes, oldest first.
-    pub(super) fn crashes(&self) -> Vec<Crash> {
+    pub(super) fn crashes(&self) -> Vec<CrashRecord> {
         self.records().crashes.clone()
     }
 
@@ -83,15 +57,7 @@ impl Hooks for Capture {
     }
 
     fn actor_crashed(&self, report: &CrashReport<'_>) {
-        self.records().crashes.push(Crash {
-            id: report.id,
-            label: report.label.map(str::to_owned),
-            reason: report.reason.clone(),
-            spawned_at: report.spawned_at,
-            parent: report.parent,
-            queued: report.queued,
-            text: report.to_string(),
-        });
+        self.records().crashes.push(report.into());
     }
 
     fn dead_letter(&self, letter: &DeadLetter) {

@@ -50,7 +50,6 @@ mod trace;
 
 pub use wharf_runtime::explore::TraceEvent;
 
-pub use self::capture::Crash;
 pub use self::node::TestNode;
 pub use self::probe::Probe;
 pub use self::run::run;

@@ -10,9 +10,10 @@ use wharf_runtime::explore::TraceEvent;
 use wharf_runtime::explore::guided::Guide;
 use wharf_runtime::{ActorId, DeadLetter, ExitReason, Mailbox, Node, Outcome, Pid, Timestamp};
 
-use super::capture::{Capture, Crash};
+use super::capture::Capture;
 use super::expect::{NothingComes, fail, unless_still};
 use super::probe::Probe;
+use crate::telemetry::CrashRecord;
 use crate::{Actor, Spawn};
 
 /// The node that a test runs on, and its clock. Clones are handles of the same.
@@ -146,7 +147,7 @@ impl TestNode {
 
     /// Reports of the actors that crashed so far, oldest first.
     #[must_use]
-    pub fn crash_reports(&self) -> Vec<Crash> {
+    pub fn crash_reports(&self) -> Vec<CrashRecord> {
         self.0.capture.crashes()
     }
 

@@ -7,11 +7,12 @@ use std::panic::Location;
 
 use wharf_runtime::explore::TraceEvent;
 use wharf_runtime::explore::guided::{self, Guided, Plan};
-use wharf_runtime::panic_hook;
+use wharf_runtime::{panic_hook, type_name};
 
-use super::capture::{Capture, Crash};
+use super::capture::Capture;
 use super::node::TestNode;
 use super::trace::Chart;
+use crate::telemetry::CrashRecord;
 
 /// What the test is called among the actors.
 pub(super) const GUEST: &str = "test";
@@ -94,20 +95,7 @@ fn random_seed() -> u64 {
 
 /// The name of an [`Actor`](crate::Actor)'s type, out of that of the future that runs it.
 fn name_of_type(future: &'static str) -> Option<&'static str> {
-    let (_, rest) = future.split_once("wharf::actor::run<")?;
-    let mut depth = 1_u32;
-    let end = rest.char_indices().find_map(|(at, c)| {
-        match c {
-            '<' => depth += 1,
-            '>' => depth -= 1,
-            _ => {}
-        }
-        (depth == 0 || depth == 1 && c == ',').then_some(at)
-    })?;
-    let path = &rest[..end];
-    let generic = path.find('<').unwrap_or(path.len());
-    let start = path[..generic].rfind("::").map_or(0, |at| at + 2);
-    Some(&path[start..generic])
+    type_name::actor_of(future).map(type_name::short).map(type_name::without_arguments)
 }
 
 /// What is said of a test that failed.
@@ -115,7 +103,7 @@ struct Failed<'a> {
     name: &'a str,
     seed: u64,
     message: String,
-    crashes: Vec<Crash>,
+    crashes: Vec<CrashRecord>,
     events: Vec<TraceEvent>,
 }
 

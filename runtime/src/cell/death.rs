@@ -8,7 +8,6 @@ use crate::crash::CrashReport;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::exit::ExitReason;
 use crate::id::ActorId;
-use crate::mailbox::due::Due;
 use crate::queue::Drained;
 use crate::scheduler::Seat;
 use crate::signal::Signal;
@@ -134,7 +133,7 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
     let late = front.lane.close().into_iter().map(|stamped| stamped.signal);
     for signal in unheard.unwrap_or_default().into_iter().chain(late) {
         if let Signal::Due(due) = &signal {
-            bury_due(front, &**due);
+            bury(front, || due.bury(DeadLetterCause::ExitedFirst));
         }
         if let Some((to, answer)) = relation::refused(id, &ExitReason::NoProc, signal) {
             to.deliver(answer);
@@ -144,7 +143,7 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
     let extension = unsafe { front.run() }.extension.take();
     for (_, item) in extension.iter().flat_map(|extension| &extension.pending) {
         if let InPlace::Due(due) = item {
-            bury_due(front, &**due);
+            bury(front, || due.bury(DeadLetterCause::ExitedFirst));
         }
     }
     if let Some(extension) = extension
@@ -183,28 +182,23 @@ unsafe fn drain<M>(front: &ActorCell<M>) -> bool {
     // SAFETY: by contract.
     if let Some(mut save) = unsafe { front.run() }.save.take() {
         while let Some(saved) = save.drain() {
-            bury(front, saved.message, saved.sender);
+            bury(front, || front.record_dead(saved.message, saved.sender));
         }
     }
     loop {
         // SAFETY: by contract.
         match unsafe { front.queue.drain() } {
-            Drained::Message(message, sender) => bury(front, message, sender),
+            Drained::Message(message, sender) => bury(front, || front.record_dead(message, sender)),
             Drained::Empty => return true,
             Drained::Busy => return false,
         }
     }
 }
 
-fn bury<M>(front: &ActorCell<M>, message: M, sender: u64) {
+/// Has `record` make a dead letter of a message.
+fn bury<M>(front: &ActorCell<M>, record: impl FnOnce()) {
     // A message whose drop panics must not stop the others from being told.
-    if catch_unwind(AssertUnwindSafe(|| front.record_dead(message, sender))).is_err() {
-        tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while a dead letter was dropped");
-    }
-}
-
-fn bury_due<M>(front: &ActorCell<M>, due: &dyn Due) {
-    if catch_unwind(AssertUnwindSafe(|| due.bury(DeadLetterCause::ExitedFirst))).is_err() {
+    if catch_unwind(AssertUnwindSafe(record)).is_err() {
         tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while a dead letter was dropped");
     }
 }

@@ -25,7 +25,7 @@ use crate::signal::{MonitorRef, Notice, Signal};
 
 use super::pages::Class;
 use super::relation::Relations;
-use super::state::{Code, Kind, Overflow, Tenancy};
+use super::state::{Code, Kind, Overflow, State, Tenancy};
 
 /// The message type of a cell whose message type is not known here.
 #[derive(Debug)]
@@ -180,8 +180,6 @@ pub struct Extension {
     pub reason: Option<ExitReason>,
     /// Most messages the save queue may hold.
     pub save_limit: Option<usize>,
-    /// A guest that exit signals end, as they do an actor.
-    pub local: bool,
 }
 
 /// What takes its place in the queue without being a message.
@@ -217,14 +215,29 @@ impl Extension {
 }
 
 impl<M> Run<M> {
-    /// Whether it is a guest that exit signals end.
-    pub fn is_local(&self) -> bool {
-        self.extension.as_ref().is_some_and(|extension| extension.local)
-    }
-
     /// The extension, made on first use.
     pub fn extension(&mut self) -> &mut Extension {
         self.extension.get_or_insert_default()
+    }
+
+    /// The save queue, made on first use.
+    pub fn save(&mut self) -> &mut SaveQueue<M> {
+        self.save.get_or_insert_with(|| Box::new(SaveQueue::new()))
+    }
+
+    /// Notes that a signal ends the actor for `reason`.
+    pub fn sentence(&mut self, state: State, reason: ExitReason) {
+        if state.is_mortal() {
+            self.extension().dying = Some(reason);
+        } else {
+            // A guest outlives its kill: it learns of it as of a stop.
+            self.stopped = true;
+        }
+    }
+
+    /// The reason, if a signal ends the actor.
+    pub fn take_sentence(&mut self) -> Option<ExitReason> {
+        self.extension.as_mut()?.dying.take()
     }
 
     /// Whether the next receive must look beyond the queue.

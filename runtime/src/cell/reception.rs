@@ -28,8 +28,7 @@ pub enum Verdict {
 pub unsafe fn receive_signals(cell: &Header) -> Verdict {
     let me = cell.id();
     // A guest outlives whatever comes.
-    // SAFETY: by contract.
-    let mortal = !cell.tenancy.state().is_guest() || unsafe { cell.run() }.is_local();
+    let mortal = cell.tenancy.state().is_mortal();
     let mut verdict = Verdict::Live;
     for stamped in cell.lane.take() {
         // SAFETY: by contract; the reference does not outlive this turn of the loop.

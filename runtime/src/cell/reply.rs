@@ -17,6 +17,7 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use crate::exit::ExitReason;
+use crate::scheduler::Seat;
 
 use self::slot::{Left, Published, Slot, Waited};
 use super::fate::{self, Fate};
@@ -171,6 +172,7 @@ unsafe fn finish<T>(cell: NonNull<Slot<T>>, outcome: Result<T, Unanswered>) -> O
     match at.transition_to_full() {
         Published::Unseen => None,
         Published::Awaited(waker) => {
+            Seat::note_wake_of_other();
             waker.wake();
             None
         }

@@ -1,7 +1,6 @@
 //! One turn of one actor, and everything that depends on its type.
 
 use std::alloc::Layout;
-use std::any::Any;
 use std::error::Error;
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -218,8 +217,7 @@ where
             unsafe { die::<M, F>(full, seat, reason) }
         }
         Err(payload) => {
-            let reason = ExitReason::Panicked(panic_hook::caught(&*payload));
-            drop_payload(payload);
+            let reason = ExitReason::Panicked(panic_hook::take(payload));
             seat.close_orphans(front.tenancy.code(), &reason);
             // SAFETY: by contract.
             unsafe { die::<M, F>(full, seat, reason) }
@@ -275,9 +273,7 @@ where
     let front = &full.front;
     // SAFETY: by contract.
     let run = unsafe { front.run() };
-    if let Some(extension) = &mut run.extension
-        && let Some(reason) = extension.dying.take()
-    {
+    if let Some(reason) = run.take_sentence() {
         // SAFETY: by contract.
         return unsafe { die::<M, F>(full, seat, reason) };
     }
@@ -368,8 +364,7 @@ where
     // SAFETY: by contract.
     unsafe { front.run() }.body_gone = true;
     if let Err(payload) = dropped {
-        let info = panic_hook::caught(&*payload);
-        drop_payload(payload);
+        let info = panic_hook::take(payload);
         tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while its state was dropped: {}", info.message());
     }
     // SAFETY: by contract.
@@ -416,14 +411,6 @@ pub(crate) unsafe fn clear<M>(cell: NonNull<Header>) {
     unsafe { ptr::drop_in_place(ptr::addr_of_mut!((*front).queue)) };
     // SAFETY: as above.
     unsafe { ptr::drop_in_place(ptr::addr_of_mut!((*front).lane)) };
-}
-
-pub(crate) fn drop_payload(payload: Box<dyn Any + Send>) {
-    // A payload whose own drop panics is let go: its actor is dead either way.
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        #[allow(clippy::mem_forget, reason = "dropping it panics")]
-        std::mem::forget(again);
-    }
 }
 
 static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake_waker, wake_waker_by_ref, drop_waker);

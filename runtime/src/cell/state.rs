@@ -214,6 +214,8 @@ pub enum Kind {
     Worker = 0,
     /// Whoever holds its mailbox.
     Guest = GUEST,
+    /// A task of the thread that it was spawned on: as a guest, but an actor, which signals end.
+    Local = GUEST | LOCAL,
     /// The explorer.
     Explored = EXPLORED,
 }
@@ -242,6 +244,7 @@ const CLAIMED: u32 = 1 << 6;
 const LABELLED: u32 = 1 << 7;
 const REJECT: u32 = 1 << 8;
 const DROP_NEWEST: u32 = 1 << 9;
+const LOCAL: u32 = 1 << 10;
 
 /// A value of the state word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -283,6 +286,12 @@ impl State {
     /// Whether its mailbox's holder runs it.
     pub const fn is_guest(self) -> bool {
         self.0 & GUEST != 0
+    }
+
+    /// Whether exit signals and panics end it, as they do an actor: a guest outlives the former, and
+    /// the latter are its holder's.
+    pub const fn is_mortal(self) -> bool {
+        self.0 & (GUEST | LOCAL) != GUEST
     }
 
     /// Whether the explorer delivers its messages.

@@ -287,13 +287,9 @@ impl<'a> Drive<'a> {
     /// Chooses a number for the actor that runs.
     fn draw(&mut self, actor: usize, wanted: Option<(usize, u64)>) -> Result<(), Outcome> {
         let Some((count, key)) = wanted else { return Ok(()) };
-        let at = self.points.len();
         let mut print = Fingerprint::new();
         print.add(key, u64::MAX, count as u64);
-        let fingerprint = print.get();
-        let chosen = self.chooser.choose(at, count, fingerprint);
-        let chosen = chosen.map_err(|Diverged| Outcome::Diverged { at })?;
-        self.points.push(Point { chosen, count, fingerprint });
+        let chosen = self.choose(count, print.get())?;
         self.steps.push(Step(self.stage.world.drawn(actor, chosen, count)));
         Ok(())
     }

@@ -2,9 +2,9 @@
 //!
 //! A program's bugs often hide in the order of its messages. Here a node runs on the calling thread,
 //! without tokio and under virtual time, and whatever may happen in more than one order is a
-//! *choice*: which message is delivered next, which actor runs, where a `select!` begins. [`exhaustive`] makes the choices in
-//! every possible way, [`seeded`] draws them from a seed, [`replay`] makes them as a [`Schedule`]
-//! says. The actors are those of the program, unchanged.
+//! *choice*: which message is delivered next, which actor runs, where a `select!` begins.
+//! [`exhaustive`] makes the choices in every possible way, [`seeded`] draws them from a seed,
+//! [`replay`] makes them as a [`Schedule`] says. The actors are those of the program, unchanged.
 //!
 //! # What is assumed
 //! - A message is delivered when its receiver waits for one. What one actor sent to another arrives

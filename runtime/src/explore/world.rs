@@ -14,6 +14,7 @@ use crate::primitive::Mutex;
 use crate::scheduler::carry_out;
 use crate::signal::Signal;
 use crate::time::Timestamp;
+use crate::type_name;
 
 use super::Core;
 use super::choice::{Choice, Fingerprint, Key};
@@ -47,7 +48,7 @@ impl Item {
 
     fn name(&self) -> &'static str {
         match self {
-            Self::Message(parcel) => short(parcel.to().message_name()),
+            Self::Message(parcel) => type_name::short(parcel.to().message_name()),
             Self::Signal(_, signal) => match signal {
                 Signal::Exit { .. } => "exit",
                 Signal::Link { .. } => "link",
@@ -61,12 +62,6 @@ impl Item {
             },
         }
     }
-}
-
-/// A type's name without its path.
-fn short(name: &'static str) -> &'static str {
-    let path = name.find('<').map_or(name, |at| &name[..at]);
-    path.rfind("::").map_or(name, |at| &name[at + 2..])
 }
 
 /// Something under way, and when it was sent.

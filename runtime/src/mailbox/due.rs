@@ -21,7 +21,7 @@ use crate::time::Key;
 
 /// Where a timer's alarm is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Alarmed {
+enum Alarmed {
     /// Set, under this key.
     Set(Key),
     /// Ringing, and to be set again.

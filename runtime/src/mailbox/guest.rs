@@ -16,7 +16,7 @@ use crate::cell::header::{ActorCell, Armed, Birth, Header, Ran, VTable, Wait};
 use crate::cell::pages::Class;
 use crate::cell::pid::{AnyPid, Pid};
 use crate::cell::reception::{Verdict, receive_signals};
-use crate::cell::run::{Outcome, clear, drop_payload};
+use crate::cell::run::{Outcome, clear};
 use crate::cell::state::{Code, Kind, Overflow};
 use crate::exit::ExitReason;
 use crate::node::NodeShared;
@@ -79,18 +79,9 @@ unsafe fn schedule<M>(cell: NonNull<Header>) {
     let guest = unsafe { cell.cast::<GuestCell<M>>().as_ref() };
     let waker = guest.waker.lock().take();
     if let Some(waker) = waker {
-        note_wake_of_other();
+        Seat::note_wake_of_other();
         waker.wake();
     }
-}
-
-/// A worker on this thread is not to keep tokio from what was woken.
-fn note_wake_of_other() {
-    Seat::with(|seat| {
-        if let Some(seat) = seat {
-            seat.note_wake_of_other();
-        }
-    });
 }
 
 unsafe fn clear_guest<M>(cell: NonNull<Header>) {
@@ -162,6 +153,7 @@ impl Drop for Current<'_> {
 /// Makes a guest's cell.
 fn open<M: Send + 'static>(
     node: NonNull<NodeShared>,
+    kind: Kind,
     capacity: Capacity,
     site: &'static std::panic::Location<'static>,
 ) -> Pid<M> {
@@ -174,7 +166,7 @@ fn open<M: Send + 'static>(
         save_limit: None,
         site,
         parent: Code::NONE,
-        kind: Kind::Guest,
+        kind,
         last_words: false,
     };
     // SAFETY: the memory is ours until the cell is opened.
@@ -186,7 +178,7 @@ fn open<M: Send + 'static>(
     let pid: Pid<M> = unsafe { Pid::from_raw(at.cast()) };
     // Guests trap exits: nobody could end them but themselves.
     // SAFETY: the maker holds the token.
-    unsafe { pid.cell().run() }.trapping = true;
+    unsafe { pid.cell().run() }.trapping = kind == Kind::Guest;
     pid
 }
 
@@ -196,7 +188,7 @@ pub(crate) fn open_guest<M: Send + 'static>(
     capacity: Capacity,
     site: &'static std::panic::Location<'static>,
 ) -> Mailbox<M> {
-    let pid = open(node, capacity, site);
+    let pid = open(node, Kind::Guest, capacity, site);
     let seat = GuestSeat::new(node, pid.cell().node().now());
     Mailbox::with_seat(pid, seat)
 }
@@ -265,13 +257,7 @@ unsafe fn begin<M>(front: &ActorCell<M>) {
         // SAFETY: by contract.
         if let Verdict::Die(reason) = unsafe { receive_signals(front.header()) } {
             // SAFETY: by contract.
-            let run = unsafe { front.run() };
-            if run.is_local() {
-                run.extension().dying = Some(reason);
-            } else {
-                // A guest outlives its kill: it learns of it as of a stop.
-                run.stopped = true;
-            }
+            unsafe { front.run() }.sentence(front.tenancy.state(), reason);
             front.lane.attend();
         }
     }
@@ -339,7 +325,7 @@ impl<F: Future> GuestFuture<F> {
         site: &'static std::panic::Location<'static>,
         body: F,
     ) -> Self {
-        let pid = open(node, Capacity::DEFAULT, site);
+        let pid = open(node, Kind::Guest, Capacity::DEFAULT, site);
         let seat = GuestSeat::new(node, pid.cell().node().now());
         Self { pid, seat, body: Some(body), wait: Wait::Unknown }
     }
@@ -401,13 +387,8 @@ impl<M: Send + 'static, F: Future<Output: Outcome>> LocalFuture<M, F> {
         site: &'static std::panic::Location<'static>,
         start: impl FnOnce(Mailbox<M>) -> F,
     ) -> (Pid<M>, Self) {
-        let pid = open(node, Capacity::DEFAULT, site);
-        // SAFETY: the maker holds the token.
-        let run = unsafe { pid.cell().run() };
-        run.trapping = false;
-        run.extension().local = true;
+        let pid = open(node, Kind::Local, Capacity::DEFAULT, site);
         let seat = GuestSeat::new(node, pid.cell().node().now());
-        seat.0.seat.make_local();
         let body = Some(Box::pin(start(Mailbox::new(pid.clone()))));
         (pid.clone(), Self { pid, seat, body })
     }
@@ -429,7 +410,7 @@ impl<M, F: Future<Output: Outcome>> Future for LocalFuture<M, F> {
         let front = me.pid.cell();
         let sentence = || {
             // SAFETY: called in a turn of this actor, while nothing of it is borrowed.
-            unsafe { front.run() }.extension.as_mut().and_then(|extension| extension.dying.take())
+            unsafe { front.run() }.take_sentence()
         };
         let ended = poll_turn(front, &me.seat, cx, |seat, cx| {
             if let Some(reason) = sentence() {
@@ -439,11 +420,7 @@ impl<M, F: Future<Output: Outcome>> Future for LocalFuture<M, F> {
             let reason = match polled {
                 Ok(Poll::Pending) => return sentence().map_or(Poll::Pending, Poll::Ready),
                 Ok(Poll::Ready(outcome)) => outcome.into_reason(),
-                Err(payload) => {
-                    let info = panic_hook::caught(&*payload);
-                    drop_payload(payload);
-                    ExitReason::Panicked(info)
-                }
+                Err(payload) => ExitReason::Panicked(panic_hook::take(payload)),
             };
             seat.close_orphans(front.tenancy.code(), &reason);
             Poll::Ready(reason)
@@ -475,7 +452,7 @@ impl<M, F> Drop for LocalFuture<M, F> {
             // SAFETY: the token is ours, and nothing is borrowed.
             unsafe { begin(front) };
             // SAFETY: as above.
-            unsafe { front.run() }.extension.as_mut().and_then(|extension| extension.dying.take())
+            unsafe { front.run() }.take_sentence()
         });
         self.end(&sentence.flatten().unwrap_or(ExitReason::Killed));
     }

@@ -22,7 +22,6 @@ use crate::wait::note_wait;
 use super::guest::{self, GuestSeat};
 use super::next::{Found, Wanted, find, save_limit};
 use super::receive::{Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
-use super::save::SaveQueue;
 use super::undelivered::Undelivered;
 
 /// An actor's own queue, held by the actor alone.
@@ -309,7 +308,7 @@ impl<M> Mailbox<M> {
             let run = unsafe { front.run() };
             let limit = save_limit(run, front);
             let sender = run.sender;
-            let save = run.save.get_or_insert_with(|| Box::new(SaveQueue::new()));
+            let save = run.save();
             if save.stashed() < limit
                 && let Some(message) = message.take()
             {
@@ -343,10 +342,7 @@ impl<M> Mailbox<M> {
     /// Puts a message of the actor's own before whatever waits in the mailbox. It takes no credit.
     pub fn put_first(&mut self, message: M) {
         let sender = self.pid.cell().tenancy.code().bits();
-        let put = |run: &mut Run<M>| {
-            run.save.get_or_insert_with(|| Box::new(SaveQueue::new())).push_front(message, sender);
-        };
-        let _ = self.with_run(put);
+        let _ = self.with_run(|run| run.save().push_front(message, sender));
     }
 
     /// A notice that has come due.
@@ -414,19 +410,8 @@ pub mod exit_watch {
     use crate::exit::ExitReason;
     use crate::scheduler::Seat;
 
-    /// Whether such a signal has come.
-    #[inline(always)]
-    #[must_use]
-    pub fn is_exiting() -> bool {
-        Seat::with(|seat| {
-            seat.and_then(Seat::current).is_some_and(|cell| {
-                // SAFETY: it is this actor's turn on this thread, and nothing is borrowed.
-                unsafe { cell.run() }.extension.as_ref().is_some_and(|ext| ext.exiting.is_some())
-            })
-        })
-    }
-
-    /// Its reason.
+    /// Its reason, if such a signal has come.
+    #[inline]
     #[must_use]
     pub fn reason() -> Option<ExitReason> {
         Seat::with(|seat| {

@@ -6,7 +6,7 @@ use crate::cell::reception::{Verdict, receive_signals};
 use crate::scheduler::Seat;
 use crate::signal::{Down, Exit, Notice};
 
-use super::{SaveQueue, due};
+use super::due;
 
 /// What [`Mailbox::next`](super::Mailbox::next) yields.
 #[derive(Debug)]
@@ -84,12 +84,7 @@ unsafe fn receive<M>(front: &ActorCell<M>) {
     if let Verdict::Die(reason) = unsafe { receive_signals(front.header()) } {
         // SAFETY: by contract.
         let run = unsafe { front.run() };
-        if front.tenancy.state().is_guest() && !run.is_local() {
-            // A guest outlives its kill: it learns of it as of a stop.
-            run.stopped = true;
-        } else {
-            run.extension().dying = Some(reason);
-        }
+        run.sentence(front.tenancy.state(), reason);
     }
 }
 
@@ -191,7 +186,7 @@ unsafe fn search<M>(front: &ActorCell<M>, seat: &Seat, wanted: &mut Wanted<'_, M
             }
             // SAFETY: by contract.
             let message = unsafe { front.queue.take_any(next) };
-            run.save.get_or_insert_with(|| Box::new(SaveQueue::new())).push(message, sender);
+            run.save().push(message, sender);
             continue;
         }
         run.sender = sender;
@@ -248,7 +243,7 @@ fn keep_or_skip<M>(
         && !filter(&message, sender)
     {
         let limit = save_limit(run, front);
-        let save = run.save.get_or_insert_with(|| Box::new(SaveQueue::new()));
+        let save = run.save();
         // A message handed over can't go back, so it is kept even where it exceeds the limit.
         save.push(message, sender);
         return (save.len() > limit.max(1)).then_some(Found::SaveQueueFull(limit));

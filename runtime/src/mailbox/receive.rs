@@ -69,7 +69,7 @@ pub(super) unsafe fn poll_found<M>(
 /// notes, no senders that wait to hand over. Credits that are owed go back when the actor parks,
 /// and what came meanwhile keeps it from parking.
 #[inline(always)]
-pub(super) fn wait_shortly<M>(front: &ActorCell<M>, cx: &Context<'_>) -> bool {
+fn wait_shortly<M>(front: &ActorCell<M>, cx: &Context<'_>) -> bool {
     let short = front.lane.is_calm() && !front.queue.hands_over() && is_waker_of(cx.waker(), front.header());
     if short {
         // SAFETY: the caller runs the cell, and holds no reference into its run part.
@@ -78,6 +78,48 @@ pub(super) fn wait_shortly<M>(front: &ActorCell<M>, cx: &Context<'_>) -> bool {
         run.wait = Wait::Mailbox;
     }
     short
+}
+
+/// What the short way of a receive came to.
+pub(super) enum Short<M> {
+    Message(M),
+    /// There is nothing, and the actor is woken when something comes.
+    Waits,
+    /// It does not suffice.
+    Fails,
+}
+
+/// The short way of a receive: takes a message that is there and accepted, or begins to wait.
+///
+/// # Safety
+/// As for [`poll_found`].
+#[inline(always)]
+pub(super) unsafe fn receive_shortly<M>(
+    front: &ActorCell<M>,
+    seat: &Seat,
+    cx: &Context<'_>,
+    accepts: impl FnOnce(&M) -> bool,
+) -> Short<M> {
+    // SAFETY: by contract.
+    let Some(next) = (unsafe { front.queue.front() }) else {
+        return if wait_shortly(front, cx) { Short::Waits } else { Short::Fails };
+    };
+    // The lane after the message's mark was seen: see `Lane::is_calm`.
+    if !front.lane.is_calm() || !accepts(next.message()) {
+        return Short::Fails;
+    }
+    // SAFETY: by contract; the reference ends here.
+    let run = unsafe { front.run() };
+    run.sender = next.sender();
+    run.armed = Armed::No;
+    seat.counters.count_handled();
+    // Two returns, not one: merging them would move the message through the stack.
+    if next.is_last() {
+        // SAFETY: by contract.
+        return Short::Message(unsafe { front.queue.take_last(next) });
+    }
+    // SAFETY: by contract.
+    Short::Message(unsafe { front.queue.take(next) })
 }
 
 /// Ends the turn early because its slice is over.
@@ -144,31 +186,18 @@ impl<M> Future for Receive<'_, M> {
             unsafe { give_way(front, cx) };
             return Poll::Pending;
         }
-        // SAFETY: it is this actor's turn, so this thread holds its token.
-        let Some(next) = (unsafe { front.queue.front() }) else {
-            if wait_shortly(front, cx) {
+        // SAFETY: it is this actor's turn, so this thread holds its token; nothing is borrowed.
+        match unsafe { receive_shortly(front, seat, cx, |_| true) } {
+            Short::Message(message) => {
+                me.waiting = false;
+                Poll::Ready(Some(message))
+            }
+            Short::Waits => {
                 me.waiting = true;
-                return Poll::Pending;
+                Poll::Pending
             }
-            return me.poll_slow(seat, cx);
-        };
-        // After the message's mark was seen: see `Lane::is_calm`.
-        if front.lane.is_calm() {
-            // SAFETY: as above; the reference ends here.
-            let run = unsafe { front.run() };
-            run.sender = next.sender();
-            run.armed = Armed::No;
-            me.waiting = false;
-            seat.counters.count_handled();
-            // Two returns, not one: merging them would move the message through the stack.
-            if next.is_last() {
-                // SAFETY: as above.
-                return Poll::Ready(Some(unsafe { front.queue.take_last(next) }));
-            }
-            // SAFETY: as above.
-            return Poll::Ready(Some(unsafe { front.queue.take(next) }));
+            Short::Fails => me.poll_slow(seat, cx),
         }
-        me.poll_slow(seat, cx)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::scheduler::Seat;
 use super::exit_watch;
 use super::handle::Mailbox;
 use super::next::{Found, Wanted};
-use super::receive::{give_way, message_of, poll_found, wait_shortly};
+use super::receive::{Short, give_way, message_of, poll_found, receive_shortly};
 
 /// State that messages are handled with.
 #[doc(hidden)]
@@ -93,27 +93,15 @@ where
             unsafe { give_way(front, cx) };
             return Poll::Pending;
         }
-        // SAFETY: it is this actor's turn, so this thread holds its token.
-        let Some(next) = (unsafe { front.queue.front() }) else {
-            return if wait_shortly(front, cx) { Poll::Pending } else { self.receive_slow(seat, cx) };
-        };
-        // The lane after the message's mark was seen: see `Lane::is_calm`.
-        if front.lane.is_calm() && state.accepts(next.message()) {
-            // SAFETY: as above; the reference ends here.
-            let run = unsafe { front.run() };
-            run.sender = next.sender();
-            run.armed = crate::cell::header::Armed::No;
-            self.searching = false;
-            seat.counters.count_handled();
-            // Two returns, not one: merging them would move the message through the stack.
-            if next.is_last() {
-                // SAFETY: as above.
-                return Poll::Ready(Some(unsafe { front.queue.take_last(next) }));
+        // SAFETY: it is this actor's turn, so this thread holds its token; nothing is borrowed.
+        match unsafe { receive_shortly(front, seat, cx, |message| state.accepts(message)) } {
+            Short::Message(message) => {
+                self.searching = false;
+                Poll::Ready(Some(message))
             }
-            // SAFETY: as above.
-            return Poll::Ready(Some(unsafe { front.queue.take(next) }));
+            Short::Waits => Poll::Pending,
+            Short::Fails => self.receive_slow(seat, cx),
         }
-        self.receive_slow(seat, cx)
     }
 
     #[inline(never)]
@@ -154,9 +142,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: nothing in it is address-sensitive: a handler has an address of its own.
         let me = unsafe { self.get_unchecked_mut() };
-        if me.handler.is_some() && exit_watch::is_exiting() {
+        if me.handler.is_some()
+            && let Some(reason) = exit_watch::reason()
+        {
             me.handler = None;
-            return Poll::Ready(Err(exit_watch::reason().unwrap_or_default()));
+            return Poll::Ready(Err(reason));
         }
         let mut under_way = me.handler.take();
         loop {

@@ -38,7 +38,6 @@ pub struct Seat {
     ticks: Cell<i32>,
     now: Cell<Timestamp>,
     slice_end: Cell<Timestamp>,
-    local: Cell<bool>,
     slice: Cell<u32>,
     woke_others: Cell<bool>,
     /// State of the random stream; `None` until a number is drawn.
@@ -111,7 +110,6 @@ impl Seat {
             ticks: Cell::new(TICKS),
             now: Cell::new(now),
             slice_end: Cell::new(Timestamp::MAX),
-            local: Cell::new(false),
             slice: Cell::new(0),
             woke_others: Cell::new(false),
             random: Cell::new(None),
@@ -161,14 +159,9 @@ impl Seat {
         self.worker.set(worker);
     }
 
-    /// Makes this the seat of an actor that runs as a local task.
-    pub fn make_local(&self) {
-        self.local.set(true);
-    }
-
-    /// Whether the actor being polled here is one, as opposed to a guest.
+    /// Whether an actor is being polled here, as opposed to a guest.
     pub fn runs_an_actor(&self) -> bool {
-        self.current().is_some_and(|cell| self.local.get() || !cell.tenancy.state().is_guest())
+        self.current().is_some_and(|cell| cell.tenancy.state().is_mortal())
     }
 
     /// Whether `cell` is the one being polled here.
@@ -244,9 +237,14 @@ impl Seat {
         self.slice.get()
     }
 
-    /// Notes that a task which tokio runs was woken in this slice.
-    pub fn note_wake_of_other(&self) {
-        self.woke_others.set(true);
+    /// Notes that a task which tokio runs is woken from this thread: a worker here is not to keep
+    /// tokio from it.
+    pub fn note_wake_of_other() {
+        Self::with(|seat| {
+            if let Some(seat) = seat {
+                seat.woke_others.set(true);
+            }
+        });
     }
 
     /// Whether one was.
