@@ -26,6 +26,10 @@ pub struct Task(pub NonNull<Header>);
 unsafe impl Send for Task {}
 
 /// A worker's own state. Everything but `ring` and `notified` belongs to whoever polls its task.
+///
+/// Workers lie side by side: aligned so that none writes to a line, or to the line which the
+/// prefetcher brings along with it, that another reads at each hop.
+#[repr(align(128))]
 pub struct Worker {
     pub seat: Seat,
     pub ring: Ring<Task>,
