@@ -230,7 +230,9 @@ impl Worker {
         let start = random as usize % count;
         let stolen = (start..count)
             .chain(0..start)
-            .filter(|&index| index != self.index && scheduler.workers[index].ring.holds_older_than(marks[index]))
+            .filter(|&index| {
+                index != self.index && scheduler.workers[index].ring.holds_older_than(marks[index])
+            })
             // SAFETY: the ring that receives is this worker's own.
             .find_map(|index| unsafe { scheduler.workers[index].ring.steal_into(&self.ring) });
         if stolen.is_none() && scheduler.has_queued() {
