@@ -52,7 +52,7 @@ mod wait;
 
 pub use crate::builder::Builder;
 pub use crate::cell::header::Wait;
-pub use crate::cell::pid::{AnyPid, Pid};
+pub use crate::cell::pid::{AnyPid, Includes, Pid};
 pub use crate::cell::pooled::Pooled;
 pub use crate::cell::reply::Reply;
 pub use crate::cell::run::Outcome;

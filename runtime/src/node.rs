@@ -22,6 +22,7 @@ use crate::exit::ExitReason;
 use crate::explore::Core;
 use crate::hooks::Hooks;
 use crate::id::{ActorId, NodeId};
+use crate::mailbox::route::Routes;
 use crate::mailbox::{GuestFuture, LocalFuture, Mailbox, open_guest};
 use crate::offload::Offload;
 use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Mutex, Ordering, fence};
@@ -48,6 +49,7 @@ pub struct NodeShared {
     pub arena: Arena,
     pub scheduler: Scheduler,
     pub directory: Directory,
+    pub routes: Routes,
     pub(crate) hooks: Option<Arc<dyn Hooks>>,
     pub(crate) core: Option<Arc<dyn Core>>,
     pub(crate) ask_timeout: Duration,
@@ -88,6 +90,7 @@ impl NodeShared {
             arena: Arena::new(),
             scheduler,
             directory: Directory::new(),
+            routes: Routes::default(),
             hooks: parts.hooks,
             core: parts.core,
             ask_timeout: parts.ask_timeout,

@@ -8,6 +8,7 @@ mod guest;
 mod handle;
 mod next;
 mod receive;
+pub(crate) mod route;
 mod save;
 pub mod send;
 mod serve;

@@ -1,6 +1,7 @@
 //! Sending: at once, waiting for room, with a deadline, from a thread, in batches, by reservation.
 
 use std::alloc::Layout;
+use std::any::type_name;
 use std::future::Future;
 use std::marker::PhantomPinned;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use crate::blocking;
 use crate::cell::explored::Room;
-use crate::cell::header::{ActorCell, Wait};
+use crate::cell::header::{Header, Wait};
 use crate::cell::parcel::Parcel;
 use crate::cell::pid::Pid;
 use crate::cell::state::Overflow;
@@ -26,7 +27,7 @@ use super::undelivered::Undelivered;
 
 /// The code under which this thread sends to `cell`, and whether its slice lasts on.
 #[inline(always)]
-fn charge<M>(cell: &ActorCell<M>) -> (u64, bool) {
+fn charge(cell: &Header) -> (u64, bool) {
     Seat::with(|seat| match seat {
         Some(seat) if seat.is_of(cell.node) => (seat.code(), seat.charge()),
         _ => (0, true),
@@ -59,8 +60,16 @@ impl<M> Pid<M> {
     /// while the receiver waits.
     #[inline(always)]
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
+        let (sender, _) = charge(self.header());
+        self.try_send_as(message, sender)
+    }
+
+    #[inline(always)]
+    pub(super) fn try_send_as(&self, message: M, sender: u64) -> Result<(), SendError<M>> {
+        if let Some(route) = self.route() {
+            return (route.ways.try_send)(self, message, sender);
+        }
         let cell = self.cell();
-        let (sender, _) = charge(cell);
         match cell.queue.try_push(message, sender) {
             Ok(duty) => {
                 carry_out(cell.header(), duty);
@@ -89,7 +98,7 @@ impl<M> Pid<M> {
     /// As for [`Pid::send`], and [`SendError::Timeout`]. Exact: either the message was accepted, or
     /// it comes back.
     pub async fn send_timeout(&self, message: M, within: Duration) -> Result<(), SendError<M>> {
-        let node = self.cell().node();
+        let node = self.header().node();
         let mut deadline: Option<Deadline> = None;
         let mut send = pin!(self.send(message));
         std::future::poll_fn(|cx| {
@@ -139,9 +148,11 @@ impl<M> Pid<M> {
     {
         let mut batch = Batch::new(messages.into_iter());
         loop {
-            let cell = self.cell();
-            let (sender, _) = charge(cell);
-            carry_out(cell.header(), cell.queue.try_push_batch(&mut batch, sender));
+            if self.route().is_none() {
+                let cell = self.cell();
+                let (sender, _) = charge(cell.header());
+                carry_out(cell.header(), cell.queue.try_push_batch(&mut batch, sender));
+            }
             let Some(message) = batch.next() else { return Ok(()) };
             if let Err(error) = self.send(message).await {
                 return Err(error.map(|message| {
@@ -213,7 +224,7 @@ impl<M> Pid<M> {
 
     /// Whether this actor is the one being polled here.
     fn is_self(&self) -> bool {
-        Seat::with(|seat| seat.is_some_and(|seat| seat.is_current(self.cell().header())))
+        Seat::with(|seat| seat.is_some_and(|seat| seat.is_current(self.header())))
     }
 
     fn push_explored(&self, message: M, sender: u64) -> Result<(), M> {
@@ -229,20 +240,20 @@ impl<M> Pid<M> {
         let node = self.cell().node();
         let from = crate::cell::state::Code::from_bits(sender);
         let from = (from != crate::cell::state::Code::NONE).then(|| node.actor_id(from));
-        let name = std::any::type_name::<M>();
+        let name = type_name::<M>();
         let cause = DeadLetterCause::Overflow;
         node.record_dead_letter(DeadLetter::new(self.id(), from, name, cause, node.now()));
         drop(message);
     }
 
     fn full(&self, message: M) -> SendError<M> {
-        let limit = self.cell().queue.capacity().limit().unwrap_or(u32::MAX);
+        let limit = self.header().queue.capacity().limit().unwrap_or(u32::MAX);
         SendError::Full { to: self.id(), limit, message: Undelivered::new(message) }
     }
 
     fn closed(&self, message: M) -> SendError<M> {
         let message = Undelivered::new(message);
-        if self.cell().node().is_stopped() {
+        if self.header().node().is_stopped() {
             SendError::NodeStopped { to: self.id(), message }
         } else {
             SendError::Closed { to: self.id(), message }
@@ -256,18 +267,30 @@ enum Pushed<M> {
     NoRoom(M),
 }
 
-/// Where a waiting send or reservation is: nowhere yet, in a node that the waiters know, or done.
-///
-/// The node is a pooled allocation of its own, so that a send that finds room costs no more than
-/// its message.
-struct Waiter<M>(*mut Node<M>);
+/// The part that a whole was made of, where the whole could not be sent.
+#[cold]
+pub(super) fn part_of<M: TryInto<S>, S>(whole: M) -> S {
+    match whole.try_into() {
+        Ok(part) => part,
+        Err(_) => {
+            panic!("a `{}` does not give back the `{}` it was made of", type_name::<M>(), type_name::<S>())
+        }
+    }
+}
 
-impl<M> Waiter<M> {
-    const NEW: Self = Self(null_mut());
-    const DONE: Self = Self(without_provenance_mut(1));
+/// Where a waiting send or reservation is: nowhere yet, in something that those who make room know, or
+/// done.
+///
+/// For a mailbox that is a [`Node`] of its messages. It is a pooled allocation of its own, so that a
+/// send that finds room costs no more than its message.
+pub(crate) struct Waiter(*mut ());
+
+impl Waiter {
+    pub(crate) const NEW: Self = Self(null_mut());
+    pub(crate) const DONE: Self = Self(without_provenance_mut(1));
 
     #[inline(always)]
-    const fn is_new(&self) -> bool {
+    pub(crate) const fn is_new(&self) -> bool {
         self.0.is_null()
     }
 
@@ -276,29 +299,39 @@ impl<M> Waiter<M> {
         self.0.addr() == 1
     }
 
-    /// The node, if there is one.
-    fn node(&self) -> Option<NonNull<Node<M>>> {
+    /// What it waits in, if it does.
+    pub(crate) fn place(&self) -> Option<NonNull<()>> {
         if self.is_done() { None } else { NonNull::new(self.0) }
     }
 
-    /// Moves `node` to where it can be linked.
-    fn place(node: Node<M>) -> NonNull<Node<M>> {
-        let at = pool::take(Layout::new::<Node<M>>()).cast();
-        // SAFETY: the memory is ours and fits.
-        unsafe { at.write(node) };
-        at
+    /// It waits in this.
+    pub(crate) const fn at(place: NonNull<()>) -> Self {
+        Self(place.as_ptr())
     }
 
-    /// Gives a node's memory back.
-    ///
-    /// # Safety
-    /// It came from `place`, is not linked, and its message has been taken, if it had one.
-    unsafe fn discard(node: NonNull<Node<M>>) {
-        // SAFETY: by contract.
-        unsafe { ptr::drop_in_place(node.as_ptr()) };
-        // SAFETY: by contract; taken with this layout.
-        unsafe { pool::give(node.cast(), Layout::new::<Node<M>>()) };
+    /// It is done; gives what it was.
+    const fn finish(&mut self) -> Self {
+        std::mem::replace(self, Self::DONE)
     }
+}
+
+/// Moves `node` to where it can be linked.
+fn place<M>(node: Node<M>) -> NonNull<Node<M>> {
+    let at = pool::take(Layout::new::<Node<M>>()).cast();
+    // SAFETY: the memory is ours and fits.
+    unsafe { at.write(node) };
+    at
+}
+
+/// Gives a node's memory back.
+///
+/// # Safety
+/// It came from `place`, is not linked, and its message has been taken, if it had one.
+unsafe fn discard<M>(node: NonNull<Node<M>>) {
+    // SAFETY: by contract.
+    unsafe { ptr::drop_in_place(node.as_ptr()) };
+    // SAFETY: by contract; taken with this layout.
+    unsafe { pool::give(node.cast(), Layout::new::<Node<M>>()) };
 }
 
 /// Future of [`Pid::send`].
@@ -307,7 +340,7 @@ pub struct Send<'a, M> {
     pid: &'a Pid<M>,
     /// Here while the waiter is new; afterwards in its node, or gone.
     message: MaybeUninit<M>,
-    waiter: Waiter<M>,
+    waiter: Waiter,
     _pinned: PhantomPinned,
 }
 
@@ -325,7 +358,7 @@ impl<M> Future for Send<'_, M> {
         // SAFETY: nothing in it is address-sensitive: the node has an address of its own.
         let me = unsafe { self.get_unchecked_mut() };
         if me.waiter.is_new() {
-            let cell = me.pid.cell();
+            let cell = me.pid.header();
             let seat = Seat::with(|seat| seat.map(ptr::from_ref));
             // SAFETY: the seat is taken on this thread for longer than this poll.
             let seat = seat.map(|seat| unsafe { &*seat }).filter(|seat| seat.is_of(cell.node));
@@ -337,13 +370,16 @@ impl<M> Future for Send<'_, M> {
                 Some(seat) => seat.code(),
                 None => 0,
             };
+            if me.pid.route().is_some() {
+                return Self::polled(me.poll_route(sender, cx));
+            }
             // SAFETY: new, so the message is here; it is put back, or the waiter is done.
-            match cell.queue.try_push(unsafe { me.message.assume_init_read() }, sender) {
+            match me.pid.cell().queue.try_push(unsafe { me.message.assume_init_read() }, sender) {
                 Ok(duty) => {
                     me.waiter = Waiter::DONE;
                     if duty == Duty::Schedule {
                         // SAFETY: the duty is the token.
-                        unsafe { schedule_from(seat, NonNull::from(cell.header())) };
+                        unsafe { schedule_from(seat, NonNull::from(cell)) };
                     }
                     return Poll::Ready(Ok(()));
                 }
@@ -363,7 +399,7 @@ fn give_way(cx: &Context<'_>) {
 
 /// What a poll came to where it was not short. A pointer, so that the short way, which nearly all
 /// sends take, has no error to carry about.
-type Long<M> = Poll<Option<Box<SendError<M>>>>;
+pub(super) type Long<M> = Poll<Option<Box<SendError<M>>>>;
 
 impl<M> Send<'_, M> {
     #[inline(always)]
@@ -375,71 +411,30 @@ impl<M> Send<'_, M> {
         }
     }
 
+    /// The first poll where the pid has a route.
+    #[cold]
+    #[inline(never)]
+    fn poll_route(&mut self, sender: u64, cx: &mut Context<'_>) -> Long<M> {
+        // Whatever happens to the message, it is not here any more.
+        self.waiter = Waiter::DONE;
+        // SAFETY: it was new, so the message is here, and now it is taken.
+        let message = unsafe { self.message.assume_init_read() };
+        self.pid.begin_send(message, sender, &mut self.waiter, cx)
+    }
+
     /// The short way has failed.
     #[cold]
     #[inline(never)]
-    fn poll_new(&mut self, mut message: M, sender: u64, cx: &Context<'_>) -> Long<M> {
+    fn poll_new(&mut self, message: M, sender: u64, cx: &Context<'_>) -> Long<M> {
         // Whatever happens to the message, it is not here any more.
         self.waiter = Waiter::DONE;
-        let cell = self.pid.cell();
-        loop {
-            message = match self.pid.push_slow(message, sender) {
-                Pushed::Done => return Poll::Ready(None),
-                Pushed::Failed(error) => return Poll::Ready(Some(Box::new(error))),
-                Pushed::NoRoom(message) => message,
-            };
-            if self.pid.is_self() {
-                return Poll::Ready(Some(Box::new(self.pid.full(message))));
-            }
-            let node = Waiter::place(Node::with_message(message, sender));
-            // SAFETY: not linked; it stays where it is until it is served or withdrawn.
-            match unsafe { cell.queue.enqueue(node, cx.waker()) } {
-                Enqueued::Waiting => {
-                    self.waiter = Waiter(node.as_ptr());
-                    note_wait(Wait::Permit);
-                    return Poll::Pending;
-                }
-                Enqueued::Room | Enqueued::Closed => {}
-            }
-            // SAFETY: not linked, so the message is ours, and it is there.
-            message = unsafe { node.as_ref().take_message() };
-            // SAFETY: not linked, and its message was taken.
-            unsafe { Waiter::discard(node) };
-            message = match cell.queue.try_push(message, sender) {
-                Ok(duty) => {
-                    carry_out(cell.header(), duty);
-                    return Poll::Ready(None);
-                }
-                Err(message) => message,
-            };
-        }
+        self.pid.wait_to_send(message, sender, &mut self.waiter, cx)
     }
 
     #[cold]
     #[inline(never)]
-    fn poll_waiting(&mut self, cx: &Context<'_>) -> Long<M> {
-        let Some(node) = self.waiter.node() else { return Poll::Ready(None) };
-        // SAFETY: enqueued in an earlier poll.
-        match unsafe { self.pid.cell().queue.refresh(node, cx.waker()) } {
-            Fate::Waiting => {
-                note_wait(Wait::Permit);
-                Poll::Pending
-            }
-            Fate::Closed => {
-                self.waiter = Waiter::DONE;
-                // SAFETY: unlinked, with the message left to its owner.
-                let message = unsafe { node.as_ref().take_message() };
-                // SAFETY: unlinked, and its message was taken.
-                unsafe { Waiter::discard(node) };
-                Poll::Ready(Some(Box::new(self.pid.closed(message))))
-            }
-            Fate::Sent | Fate::Granted => {
-                self.waiter = Waiter::DONE;
-                // SAFETY: unlinked, and its message was taken over.
-                unsafe { Waiter::discard(node) };
-                Poll::Ready(None)
-            }
-        }
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Long<M> {
+        self.pid.poll_send(&mut self.waiter, cx)
     }
 
     /// Gives up: the message, if it has not been accepted; `None` if it has.
@@ -452,13 +447,109 @@ impl<M> Send<'_, M> {
     #[cold]
     #[inline(never)]
     fn withdraw(&mut self) -> Option<M> {
-        let waiter = std::mem::replace(&mut self.waiter, Waiter::DONE);
+        let waiter = self.waiter.finish();
         if waiter.is_new() {
             // SAFETY: new, so the message is here, and now it is taken.
             return Some(unsafe { self.message.assume_init_read() });
         }
-        let node = waiter.node()?;
-        let cell = self.pid.cell();
+        self.pid.withdraw_send(waiter)
+    }
+}
+
+impl<M> Pid<M> {
+    /// Sends `message`, or begins to wait with it; `waiter` is done so far.
+    pub(super) fn begin_send(
+        &self,
+        message: M,
+        sender: u64,
+        waiter: &mut Waiter,
+        cx: &mut Context<'_>,
+    ) -> Long<M> {
+        if let Some(route) = self.route() {
+            return (route.ways.send)(self, message, sender, waiter, cx);
+        }
+        let cell = self.cell();
+        match cell.queue.try_push(message, sender) {
+            Ok(duty) => {
+                carry_out(cell.header(), duty);
+                Poll::Ready(None)
+            }
+            Err(message) => self.wait_to_send(message, sender, waiter, cx),
+        }
+    }
+
+    /// Waits with a message that found no room; `waiter` is done so far. Only without a route.
+    fn wait_to_send(&self, mut message: M, sender: u64, waiter: &mut Waiter, cx: &Context<'_>) -> Long<M> {
+        let cell = self.cell();
+        loop {
+            message = match self.push_slow(message, sender) {
+                Pushed::Done => return Poll::Ready(None),
+                Pushed::Failed(error) => return Poll::Ready(Some(Box::new(error))),
+                Pushed::NoRoom(message) => message,
+            };
+            if self.is_self() {
+                return Poll::Ready(Some(Box::new(self.full(message))));
+            }
+            let node = place(Node::with_message(message, sender));
+            // SAFETY: not linked; it stays where it is until it is served or withdrawn.
+            match unsafe { cell.queue.enqueue(node, cx.waker()) } {
+                Enqueued::Waiting => {
+                    *waiter = Waiter::at(node.cast());
+                    note_wait(Wait::Permit);
+                    return Poll::Pending;
+                }
+                Enqueued::Room | Enqueued::Closed => {}
+            }
+            // SAFETY: not linked, so the message is ours, and it is there.
+            message = unsafe { node.as_ref().take_message() };
+            // SAFETY: not linked, and its message was taken.
+            unsafe { discard(node) };
+            message = match cell.queue.try_push(message, sender) {
+                Ok(duty) => {
+                    carry_out(cell.header(), duty);
+                    return Poll::Ready(None);
+                }
+                Err(message) => message,
+            };
+        }
+    }
+
+    /// Goes on waiting with the message that `waiter` holds; sent, when it is done.
+    pub(super) fn poll_send(&self, waiter: &mut Waiter, cx: &mut Context<'_>) -> Long<M> {
+        if let Some(route) = self.route() {
+            return (route.ways.poll_send)(self, waiter, cx);
+        }
+        let Some(node) = waiter.place().map(NonNull::cast::<Node<M>>) else { return Poll::Ready(None) };
+        // SAFETY: enqueued in an earlier poll.
+        match unsafe { self.cell().queue.refresh(node, cx.waker()) } {
+            Fate::Waiting => {
+                note_wait(Wait::Permit);
+                Poll::Pending
+            }
+            Fate::Closed => {
+                *waiter = Waiter::DONE;
+                // SAFETY: unlinked, with the message left to its owner.
+                let message = unsafe { node.as_ref().take_message() };
+                // SAFETY: unlinked, and its message was taken.
+                unsafe { discard(node) };
+                Poll::Ready(Some(Box::new(self.closed(message))))
+            }
+            Fate::Sent | Fate::Granted => {
+                *waiter = Waiter::DONE;
+                // SAFETY: unlinked, and its message was taken over.
+                unsafe { discard(node) };
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    /// Ends the wait of a send: the message, unless it has gone.
+    pub(super) fn withdraw_send(&self, waiter: Waiter) -> Option<M> {
+        if let Some(route) = self.route() {
+            return (route.ways.take_back)(self, waiter);
+        }
+        let node = waiter.place()?.cast::<Node<M>>();
+        let cell = self.cell();
         // SAFETY: enqueued by an earlier poll.
         let message = match unsafe { cell.queue.withdraw(node) } {
             // SAFETY: unlinked, so the message is ours again.
@@ -470,7 +561,7 @@ impl<M> Send<'_, M> {
             }
         };
         // SAFETY: unlinked, and its message was taken.
-        unsafe { Waiter::discard(node) };
+        unsafe { discard(node) };
         message
     }
 }
@@ -494,7 +585,7 @@ impl<M> std::fmt::Debug for Send<'_, M> {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Reserve<'a, M> {
     pid: &'a Pid<M>,
-    waiter: Waiter<M>,
+    waiter: Waiter,
     _pinned: PhantomPinned,
 }
 
@@ -509,50 +600,13 @@ impl<'a, M> Future for Reserve<'a, M> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: nothing in it is address-sensitive: the node has an address of its own.
         let me = unsafe { self.get_unchecked_mut() };
-        let queue = &me.pid.cell().queue;
-        while me.waiter.is_new() {
-            if let Some(result) = me.pid.try_reserve_slow() {
-                me.waiter = Waiter::DONE;
-                return Poll::Ready(result);
-            }
-            let node = Waiter::place(Node::for_credit());
-            // SAFETY: not linked; it stays where it is until it is served or withdrawn.
-            match unsafe { queue.enqueue(node, cx.waker()) } {
-                Enqueued::Waiting => me.waiter = Waiter(node.as_ptr()),
-                // SAFETY: not linked, and it has no message.
-                Enqueued::Room | Enqueued::Closed => unsafe { Waiter::discard(node) },
-            }
-        }
-        let Some(node) = me.waiter.node() else { return Poll::Pending };
-        // SAFETY: enqueued above or in an earlier poll.
-        let fate = unsafe { queue.refresh(node, cx.waker()) };
-        if fate == Fate::Waiting {
-            note_wait(Wait::Permit);
-            return Poll::Pending;
-        }
-        me.waiter = Waiter::DONE;
-        // SAFETY: unlinked, and it has no message.
-        unsafe { Waiter::discard(node) };
-        Poll::Ready(match fate {
-            Fate::Closed => Err(me.pid.closed_for_all()),
-            _ => Ok(Permit { pid: me.pid }),
-        })
+        me.pid.poll_keep(&mut me.waiter, cx).map_ok(|()| Permit { pid: me.pid })
     }
 }
 
 impl<M> Drop for Reserve<'_, M> {
     fn drop(&mut self) {
-        let Some(node) = std::mem::replace(&mut self.waiter, Waiter::DONE).node() else { return };
-        let cell = self.pid.cell();
-        // SAFETY: enqueued by an earlier poll.
-        if let Withdrawn::GaveOn(duty) = unsafe { cell.queue.withdraw(node) } {
-            if cell.tenancy.state().is_explored() {
-                cell.node().core().unreserve(&self.pid.any());
-            }
-            carry_out(cell.header(), duty);
-        }
-        // SAFETY: unlinked, and it has no message.
-        unsafe { Waiter::discard(node) };
+        self.pid.withdraw_keep(self.waiter.finish());
     }
 }
 
@@ -568,11 +622,76 @@ impl<M> Pid<M> {
     /// # Errors
     /// As for [`Pid::reserve`], and `Full`.
     pub fn try_reserve(&self) -> Result<Permit<'_, M>, SendError<()>> {
-        self.try_reserve_slow().unwrap_or_else(|| Err(self.full_for_all()))
+        self.try_keep().map(|()| Permit { pid: self })
+    }
+
+    /// Keeps room, if there is some.
+    pub(super) fn try_keep(&self) -> Result<(), SendError<()>> {
+        match self.route() {
+            Some(route) => (route.ways.try_reserve)(self),
+            None => self.try_keep_slow().unwrap_or_else(|| Err(self.full_for_all())),
+        }
+    }
+
+    /// Waits until room is kept.
+    pub(super) fn poll_keep(
+        &self,
+        waiter: &mut Waiter,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<()>>> {
+        if let Some(route) = self.route() {
+            return (route.ways.poll_reserve)(self, waiter, cx);
+        }
+        let queue = &self.cell().queue;
+        while waiter.is_new() {
+            if let Some(result) = self.try_keep_slow() {
+                *waiter = Waiter::DONE;
+                return Poll::Ready(result);
+            }
+            let node = place(Node::for_credit());
+            // SAFETY: not linked; it stays where it is until it is served or withdrawn.
+            match unsafe { queue.enqueue(node, cx.waker()) } {
+                Enqueued::Waiting => *waiter = Waiter::at(node.cast()),
+                // SAFETY: not linked, and it has no message.
+                Enqueued::Room | Enqueued::Closed => unsafe { discard(node) },
+            }
+        }
+        let Some(node) = waiter.place().map(NonNull::cast::<Node<M>>) else { return Poll::Pending };
+        // SAFETY: enqueued above or in an earlier poll.
+        let fate = unsafe { queue.refresh(node, cx.waker()) };
+        if fate == Fate::Waiting {
+            note_wait(Wait::Permit);
+            return Poll::Pending;
+        }
+        *waiter = Waiter::DONE;
+        // SAFETY: unlinked, and it has no message.
+        unsafe { discard(node) };
+        Poll::Ready(match fate {
+            Fate::Closed => Err(self.closed_for_all()),
+            _ => Ok(()),
+        })
+    }
+
+    /// Ends the wait for room, and gives on what was kept meanwhile.
+    pub(super) fn withdraw_keep(&self, waiter: Waiter) {
+        let Some(place) = waiter.place() else { return };
+        if let Some(route) = self.route() {
+            return (route.ways.give_up)(self, waiter);
+        }
+        let (node, cell) = (place.cast::<Node<M>>(), self.cell());
+        // SAFETY: enqueued by an earlier poll.
+        if let Withdrawn::GaveOn(duty) = unsafe { cell.queue.withdraw(node) } {
+            if cell.tenancy.state().is_explored() {
+                cell.node().core().unreserve(&self.any());
+            }
+            carry_out(cell.header(), duty);
+        }
+        // SAFETY: unlinked, and it has no message.
+        unsafe { discard(node) };
     }
 
     /// `None`: wait.
-    fn try_reserve_slow(&self) -> Option<Result<Permit<'_, M>, SendError<()>>> {
+    fn try_keep_slow(&self) -> Option<Result<(), SendError<()>>> {
         let cell = self.cell();
         if cell.queue.is_closed() {
             return Some(Err(self.closed_for_all()));
@@ -584,25 +703,64 @@ impl<M> Pid<M> {
         let kept =
             if explored { cell.node().core().reserve(&Room::of(self)) } else { cell.queue.try_reserve() };
         if kept {
-            return Some(Ok(Permit { pid: self }));
+            return Some(Ok(()));
         }
         if self.is_self() {
             // SAFETY: it is this actor's turn on this thread, which holds the token.
             unsafe { cell.queue.settle() };
             let reserved = cell.queue.try_reserve();
-            return Some(if reserved { Ok(Permit { pid: self }) } else { Err(self.full_for_all()) });
+            return Some(if reserved { Ok(()) } else { Err(self.full_for_all()) });
         }
         (cell.tenancy.state().overflow() != Overflow::Wait).then(|| Err(self.full_for_all()))
     }
 
+    /// Sends on room that is kept.
+    pub(super) fn send_kept(&self, message: M) -> Result<(), SendError<M>> {
+        if let Some(route) = self.route() {
+            return (route.ways.send_reserved)(self, message);
+        }
+        let cell = self.cell();
+        let (sender, _) = charge(cell.header());
+        if cell.tenancy.state().is_explored() {
+            let core = cell.node().core();
+            core.unreserve(&self.any());
+            if cell.queue.is_closed() {
+                return Err(self.closed(message));
+            }
+            core.post(Parcel::new(self, sender, message));
+            return Ok(());
+        }
+        match cell.queue.push_reserved(message, sender) {
+            Ok(duty) => {
+                carry_out(cell.header(), duty);
+                Ok(())
+            }
+            Err(message) => Err(self.closed(message)),
+        }
+    }
+
+    /// Gives room on that is kept.
+    pub(super) fn give_kept(&self) {
+        if let Some(route) = self.route() {
+            return (route.ways.unreserve)(self);
+        }
+        let cell = self.cell();
+        if cell.tenancy.state().is_explored() {
+            cell.node().core().unreserve(&self.any());
+        } else {
+            let duty: Duty = cell.queue.unreserve();
+            carry_out(cell.header(), duty);
+        }
+    }
+
     fn full_for_all(&self) -> SendError<()> {
-        let limit = self.cell().queue.capacity().limit().unwrap_or(u32::MAX);
+        let limit = self.header().queue.capacity().limit().unwrap_or(u32::MAX);
         SendError::Full { to: self.id(), limit, message: Undelivered::new(()) }
     }
 
     fn closed_for_all(&self) -> SendError<()> {
         let message = Undelivered::new(());
-        if self.cell().node().is_stopped() {
+        if self.header().node().is_stopped() {
             SendError::NodeStopped { to: self.id(), message }
         } else {
             SendError::Closed { to: self.id(), message }
@@ -622,37 +780,13 @@ impl<M> Permit<'_, M> {
     /// # Errors
     /// [`SendError::Closed`] or `NodeStopped` when the actor has ended meanwhile.
     pub fn send(self, message: M) -> Result<(), SendError<M>> {
-        let pid = ManuallyDrop::new(self).pid;
-        let cell = pid.cell();
-        let (sender, _) = charge(cell);
-        if cell.tenancy.state().is_explored() {
-            let core = cell.node().core();
-            core.unreserve(&pid.any());
-            if cell.queue.is_closed() {
-                return Err(pid.closed(message));
-            }
-            core.post(Parcel::new(pid, sender, message));
-            return Ok(());
-        }
-        match cell.queue.push_reserved(message, sender) {
-            Ok(duty) => {
-                carry_out(cell.header(), duty);
-                Ok(())
-            }
-            Err(message) => Err(pid.closed(message)),
-        }
+        ManuallyDrop::new(self).pid.send_kept(message)
     }
 }
 
 impl<M> Drop for Permit<'_, M> {
     fn drop(&mut self) {
-        let cell = self.pid.cell();
-        if cell.tenancy.state().is_explored() {
-            cell.node().core().unreserve(&self.pid.any());
-        } else {
-            let duty: Duty = cell.queue.unreserve();
-            carry_out(cell.header(), duty);
-        }
+        self.pid.give_kept();
     }
 }
 

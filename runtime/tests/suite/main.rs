@@ -9,6 +9,7 @@ mod exits;
 mod ledger;
 mod local;
 mod monitors;
+mod narrow;
 mod nodes;
 mod order;
 mod panics;
