@@ -443,6 +443,13 @@ impl<M> Send<'_, M> {
         unsafe { self.get_unchecked_mut() }.withdraw()
     }
 
+    /// Ends the wait, as `withdraw` does, and drops the message here, off the short way.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        drop(self.withdraw());
+    }
+
     /// Ends the wait.
     #[cold]
     #[inline(never)]
@@ -570,7 +577,7 @@ impl<M> Drop for Send<'_, M> {
     #[inline(always)]
     fn drop(&mut self) {
         if !self.waiter.is_done() {
-            drop(self.withdraw());
+            self.give_up();
         }
     }
 }
