@@ -39,6 +39,7 @@ mod primitive;
 #[allow(unsafe_code, reason = "queues share memory by protocol")]
 mod queue;
 mod random;
+pub mod remote;
 mod run;
 #[allow(unsafe_code, reason = "run queues share memory by protocol")]
 mod scheduler;

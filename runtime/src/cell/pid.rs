@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::cell::header::{ActorCell, Header};
+use crate::cell::proxy::Proxy;
 use crate::cell::relation;
 use crate::dead_letter::DeadLetterCause;
 use crate::exit::ExitReason;
@@ -54,6 +55,9 @@ impl AnyPid {
     /// Sends a signal, in order with all that the caller has sent there before.
     pub(crate) fn deliver(&self, signal: Signal<Self>) {
         let cell = self.header();
+        if let Some(proxy) = Proxy::of(cell) {
+            return proxy.deliver(signal);
+        }
         if cell.is_gated() && cell.node().core().deliver(self, &signal) {
             return;
         }

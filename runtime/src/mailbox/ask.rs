@@ -91,6 +91,10 @@ impl<M, T> Ask<'_, M, T> {
             SendError::Full { to, limit, .. } => AskError::Full { to: *to, limit: *limit },
             SendError::Closed { .. } => AskError::Down(ExitReason::NoProc),
             SendError::Timeout { to, .. } => AskError::Timeout { to: *to, after: self.timeout },
+            SendError::NoConnection { to, .. } | SendError::Unknown { to } => {
+                AskError::NoConnection { to: *to }
+            }
+            SendError::NotEncoded { to, .. } => AskError::NotEncoded { to: *to },
             SendError::NodeStopped { .. } => AskError::NodeStopped,
         }
     }

@@ -4,6 +4,7 @@
 
 pub mod ask;
 pub(crate) mod due;
+pub(crate) mod far;
 mod guest;
 mod handle;
 mod next;

@@ -31,7 +31,7 @@ pub(crate) struct Ways<S> {
     pub(crate) try_reserve: fn(&Pid<S>) -> Result<(), SendError<()>>,
     pub(crate) poll_reserve: fn(&Pid<S>, &mut Waiter, &mut Context<'_>) -> Poll<Result<(), SendError<()>>>,
     pub(crate) give_up: fn(&Pid<S>, Waiter),
-    pub(crate) send_reserved: fn(&Pid<S>, S) -> Result<(), SendError<S>>,
+    pub(crate) send_reserved: fn(&Pid<S>, S, u64) -> Result<(), SendError<S>>,
     pub(crate) unreserve: fn(&Pid<S>),
 }
 
@@ -56,7 +56,7 @@ pub(crate) trait Way<S> {
     /// Ends the wait; gives room on that was kept meanwhile.
     fn give_up(to: &Pid<S>, waiter: Waiter);
     /// Sends on kept room.
-    fn send_reserved(to: &Pid<S>, message: S) -> Result<(), SendError<S>>;
+    fn send_reserved(to: &Pid<S>, message: S, sender: u64) -> Result<(), SendError<S>>;
     /// Gives kept room on.
     fn unreserve(to: &Pid<S>);
 }
@@ -185,8 +185,8 @@ where
         Self::whole(to).withdraw_keep(waiter);
     }
 
-    fn send_reserved(to: &Pid<S>, message: S) -> Result<(), SendError<S>> {
-        Self::whole(to).send_kept(M::from(message)).map_err(|error| error.map(part_of))
+    fn send_reserved(to: &Pid<S>, message: S, sender: u64) -> Result<(), SendError<S>> {
+        Self::whole(to).send_kept(M::from(message), sender).map_err(|error| error.map(part_of))
     }
 
     fn unreserve(to: &Pid<S>) {

@@ -34,6 +34,11 @@ fn charge(cell: &Header) -> (u64, bool) {
     })
 }
 
+/// The code under which this thread sends to `cell`.
+pub(super) fn current(cell: &Header) -> u64 {
+    Seat::with(|seat| seat.filter(|seat| seat.is_of(cell.node)).map_or(0, Seat::code))
+}
+
 impl<M> Pid<M> {
     /// Sends `message`, waiting for room if the mailbox is full.
     ///
@@ -65,7 +70,7 @@ impl<M> Pid<M> {
     }
 
     #[inline(always)]
-    pub(super) fn try_send_as(&self, message: M, sender: u64) -> Result<(), SendError<M>> {
+    pub(crate) fn try_send_as(&self, message: M, sender: u64) -> Result<(), SendError<M>> {
         if let Some(route) = self.route() {
             return (route.ways.try_send)(self, message, sender);
         }
@@ -310,7 +315,7 @@ impl Waiter {
     }
 
     /// It is done; gives what it was.
-    const fn finish(&mut self) -> Self {
+    pub(crate) const fn finish(&mut self) -> Self {
         std::mem::replace(self, Self::DONE)
     }
 }
@@ -633,7 +638,7 @@ impl<M> Pid<M> {
     }
 
     /// Keeps room, if there is some.
-    pub(super) fn try_keep(&self) -> Result<(), SendError<()>> {
+    pub(crate) fn try_keep(&self) -> Result<(), SendError<()>> {
         match self.route() {
             Some(route) => (route.ways.try_reserve)(self),
             None => self.try_keep_slow().unwrap_or_else(|| Err(self.full_for_all())),
@@ -722,12 +727,11 @@ impl<M> Pid<M> {
     }
 
     /// Sends on room that is kept.
-    pub(super) fn send_kept(&self, message: M) -> Result<(), SendError<M>> {
+    pub(crate) fn send_kept(&self, message: M, sender: u64) -> Result<(), SendError<M>> {
         if let Some(route) = self.route() {
-            return (route.ways.send_reserved)(self, message);
+            return (route.ways.send_reserved)(self, message, sender);
         }
         let cell = self.cell();
-        let (sender, _) = charge(cell.header());
         if cell.tenancy.state().is_explored() {
             let core = cell.node().core();
             core.unreserve(&self.any());
@@ -747,7 +751,7 @@ impl<M> Pid<M> {
     }
 
     /// Gives room on that is kept.
-    pub(super) fn give_kept(&self) {
+    pub(crate) fn give_kept(&self) {
         if let Some(route) = self.route() {
             return (route.ways.unreserve)(self);
         }
@@ -787,7 +791,9 @@ impl<M> Permit<'_, M> {
     /// # Errors
     /// [`SendError::Closed`] or `NodeStopped` when the actor has ended meanwhile.
     pub fn send(self, message: M) -> Result<(), SendError<M>> {
-        ManuallyDrop::new(self).pid.send_kept(message)
+        let pid = ManuallyDrop::new(self).pid;
+        let (sender, _) = charge(pid.header());
+        pid.send_kept(message, sender)
     }
 }
 
