@@ -305,8 +305,9 @@ impl Connection {
 
     /// Keeps room in an actor's mailbox for up to `wanted` messages of the peer's, as much as there is now.
     pub fn grant<M>(&self, to: &Pid<M>, wanted: u32) -> Grant<M> {
-        let kept = (0..wanted).take_while(|_| to.try_keep().is_ok()).count();
-        Grant { connection: self.clone(), to: to.clone(), kept: u32::try_from(kept).unwrap_or(wanted) }
+        let mut grant = Grant { connection: self.clone(), to: to.clone(), kept: 0 };
+        grant.raise_to(wanted);
+        grant
     }
 
     /// Waits for room for one message, in line with all who send there.
@@ -406,6 +407,14 @@ impl<M> Grant<M> {
         self.kept -= 1;
         let sent = self.to.send_kept(message, self.connection.code(from));
         self.connection.settle(from, sent)
+    }
+
+    /// Keeps room for up to `count` messages, as much as there is now; says for how many.
+    pub fn raise_to(&mut self, count: u32) -> u32 {
+        while self.kept < count && self.to.try_keep().is_ok() {
+            self.kept += 1;
+        }
+        self.kept
     }
 
     /// Gives on what is kept beyond `count`.

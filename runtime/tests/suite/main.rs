@@ -6,6 +6,7 @@ mod asks;
 mod auto_traits;
 mod common;
 mod exits;
+mod far;
 mod ledger;
 mod local;
 mod monitors;
