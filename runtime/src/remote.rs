@@ -2,10 +2,88 @@
 //!
 //! This crate knows no wire. A [`Remote`] takes what actors here send to the actors of one other node; a
 //! [`Connection`] brings what those send here. Pids of far actors are pids like any other.
+//!
+//! # Examples
+//! Two nodes in one process, joined by function calls, with room without end:
+//! ```
+//! use std::sync::{Arc, OnceLock};
+//! use std::task::{Context, Poll};
+//! use wharf_runtime::remote::{Connection, Cut, Encode, FarSignal, Pair, Refusal, Remote, Ticket};
+//! use wharf_runtime::{ActorId, Mailbox, Node, Pid};
+//!
+//! /// Numbers, as they are.
+//! struct Plain;
+//!
+//! impl Encode<u8> for Plain {
+//!     fn encode(message: u8, bytes: &mut Vec<u8>) -> Result<(), u8> {
+//!         bytes.push(message);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! /// The way to an actor of the other node.
+//! #[derive(Default)]
+//! struct Calls(OnceLock<(Connection, Pid<u8>)>);
+//!
+//! impl Remote for Calls {
+//!     fn try_reserve(&self, _: Pair) -> Result<(), Refusal> {
+//!         Ok(())
+//!     }
+//!
+//!     fn poll_reserve(
+//!         &self,
+//!         _: Pair,
+//!         _: &mut Option<Ticket>,
+//!         _: &mut Context<'_>,
+//!     ) -> Poll<Result<(), Refusal>> {
+//!         Poll::Ready(Ok(()))
+//!     }
+//!
+//!     fn give_up(&self, _: Pair, _: Ticket) {}
+//!
+//!     fn unreserve(&self, _: Pair) {}
+//!
+//!     fn send(&self, pair: Pair, _: &'static str, bytes: Vec<u8>) -> Result<(), Cut> {
+//!         let (there, pid) = self.0.get().ok_or(Cut::new())?;
+//!         for byte in bytes {
+//!             there.receive(pair.from, pid, byte).map_err(|_| Cut::new())?;
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut> {
+//!         self.0.get().ok_or(Cut::new())?.0.receive_signal(to, signal);
+//!         Ok(())
+//!     }
+//! }
+//!
+//! wharf_runtime::block_on(async {
+//!     let near = Node::current().expect("inside a guest");
+//!     let far = Node::start().unwrap();
+//!     let adder = far.spawn_fn(async |mut mailbox: Mailbox<u8>| {
+//!         let mut sum = 0;
+//!         while let Some(n) = mailbox.receive().await {
+//!             sum += n;
+//!         }
+//!         assert_eq!(sum, 5);
+//!     });
+//!     let (there, back) = (Arc::new(Calls::default()), Arc::new(Calls::default()));
+//!     let connection = near.connection(far.id(), there.clone());
+//!     there.0.set((far.connection(near.id(), back.clone()), adder.clone())).unwrap();
+//!     back.0.set((connection.clone(), connection.pid::<u8, Plain>(adder.id()))).unwrap();
+//!
+//!     let pid: Pid<u8> = connection.pid::<u8, Plain>(adder.id());
+//!     assert_eq!(pid.id(), adder.id());
+//!     pid.send(2).await.unwrap();
+//!     pid.send(3).await.unwrap();
+//!     pid.stop();
+//!     assert!(pid.stopped().await.is_normal());
+//! });
+//! ```
 
 use std::any::type_name;
 use std::fmt;
-use std::mem;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -104,10 +182,11 @@ pub trait Remote: Send + Sync {
     /// Ends a wait. Room that was kept for it meanwhile goes on to others.
     fn give_up(&self, pair: Pair, ticket: Ticket);
 
-    /// Gives on room that was kept.
+    /// Gives on room that was kept. It is the far actor's: who sends it back may be another than who had
+    /// it kept.
     fn unreserve(&self, pair: Pair);
 
-    /// Sends an encoded message on room that was kept. `kind` names its type.
+    /// Sends an encoded message on room that was kept, by whomever. `kind` names its type.
     ///
     /// # Errors
     /// [`Cut`] when the connection is lost.
@@ -293,12 +372,7 @@ impl Connection {
     ///
     /// # Errors
     /// [`SendError::Full`] when there is no room: see [`Connection::grant`], which keeps some.
-    pub fn receive<M>(
-        &self,
-        from: Option<ActorId>,
-        to: &Pid<M>,
-        message: M,
-    ) -> Result<(), SendError<M>> {
+    pub fn receive<M>(&self, from: Option<ActorId>, to: &Pid<M>, message: M) -> Result<(), SendError<M>> {
         let sent = to.try_send_as(message, self.code(from));
         self.settle(from, sent)
     }
@@ -318,7 +392,8 @@ impl Connection {
     /// # Errors
     /// As for [`Pid::reserve`].
     pub async fn grant_one<M>(&self, to: &Pid<M>) -> Result<Grant<M>, SendError<()>> {
-        mem::forget(to.reserve().await?);
+        // Its room is the grant's from here on.
+        let _ = ManuallyDrop::new(to.reserve().await?);
         Ok(Grant { connection: self.clone(), to: to.clone(), kept: 1 })
     }
 
@@ -328,7 +403,11 @@ impl Connection {
         let from = self.any(signal.sender());
         let signal = signal.into_signal(&from);
         // An id that names nobody any more is answered for as one who has ended.
-        let near = if to.node() == self.node.id { self.node.find(Code::new(to.slot(), to.generation())) } else { None };
+        let near = if to.node() == self.node.id {
+            self.node.find(Code::new(to.slot(), to.generation()))
+        } else {
+            None
+        };
         let Some(near) = near else {
             if let Some((to, answer)) = relation::refused(to, &ExitReason::NoProc, signal) {
                 to.deliver(answer);
@@ -375,7 +454,10 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("node", &self.node.id).field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("node", &self.node.id)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 

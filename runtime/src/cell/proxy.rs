@@ -351,11 +351,8 @@ impl Proxies {
         if let Some(pid) = known.retained(index) {
             return pid;
         }
-        let front = Header::loose(
-            &VTABLE,
-            NonNull::from(&**node),
-            Tenancy::far(code_of(index, known.generation)),
-        );
+        let front =
+            Header::loose(&VTABLE, NonNull::from(&**node), Tenancy::far(code_of(index, known.generation)));
         let (remote, node) = (Arc::clone(remote), Arc::clone(node));
         let proxy = Box::new(Proxy { front, id, remote, node, across: Mutex::new(Across::default()) });
         let cell = NonNull::from(Box::leak(proxy)).cast();

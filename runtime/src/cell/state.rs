@@ -79,11 +79,7 @@ impl Tenancy {
 
     /// That of an actor of another node, with one reference.
     pub fn far(code: Code) -> Self {
-        Self {
-            code: AtomicU64::new(code.bits()),
-            refs: AtomicU32::new(1),
-            state: AtomicU32::new(FAR),
-        }
+        Self { code: AtomicU64::new(code.bits()), refs: AtomicU32::new(1), state: AtomicU32::new(FAR) }
     }
 
     /// Begins the next incarnation of a slot that the caller took from the free ones, but lets

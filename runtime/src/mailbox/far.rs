@@ -87,17 +87,26 @@ fn keep<M>(to: &Pid<M>, pair: Pair) -> Result<(), Refusal> {
     remote_of(to).ok_or(Refusal::NoConnection)?.try_reserve(pair)
 }
 
+/// Room that is given on unless it is used: a message's code may panic when it is encoded.
+struct Kept<'a>(&'a dyn Remote, Pair);
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        self.0.unreserve(self.1);
+    }
+}
+
 /// Encodes and sends on room that is kept.
 fn go<M: 'static, E: Encode<M>>(to: &Pid<M>, pair: Pair, message: M) -> Result<(), SendError<M>> {
     let Some(remote) = remote_of(to) else { return Err(refused(to, Refusal::NoConnection, message)) };
+    let kept = Kept(remote, pair);
     let mut bytes = Vec::new();
     if let Err(message) = E::encode(message, &mut bytes) {
-        remote.unreserve(pair);
         return Err(SendError::NotEncoded { to: pair.to, message: Undelivered::new(message) });
     }
-    remote
-        .send(pair, std::any::type_name::<M>(), bytes)
-        .map_err(|_| SendError::Unknown { to: pair.to })
+    // Used from here on.
+    let _ = ManuallyDrop::new(kept);
+    remote.send(pair, std::any::type_name::<M>(), bytes).map_err(|_| SendError::Unknown { to: pair.to })
 }
 
 fn long<M>(sent: Result<(), SendError<M>>) -> Long<M> {

@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use wharf_runtime::remote::{Connection, Cut, Encode, FarSignal, Grant, Pair, Refusal, Remote, Ticket};
 use wharf_runtime::{
-    ActorId, AskError, Capacity, DeadLetterCause, Event, ExitReason, Mailbox, Node, Pid, Reply, SendError,
-    Spawn,
+    ActorId, AskError, Capacity, DeadLetterCause, Event, ExitReason, Hooks, Mailbox, Node, Pid, Reply,
+    SendError, Spawn,
 };
 
-use crate::common::{Gated, everywhere, give_way, gone, poll_once};
+use crate::common::{Gated, Tally, Token, everywhere, give_way, gone, poll_once, single};
 
 #[derive(Debug)]
 enum Msg {
@@ -358,9 +358,9 @@ fn a_send_to_a_far_actor_waits_for_its_room_and_can_be_taken_back() {
 #[test]
 fn what_can_not_be_encoded_comes_back_and_so_does_its_room() {
     joined(async |_, far, wire| {
-        let actor = Spawn::on(&far).capacity(Capacity::Bounded(1)).spawn_fn(
-            async |mut mailbox: Mailbox<Msg>| while mailbox.receive().await.is_some() {},
-        );
+        let actor = Spawn::on(&far)
+            .capacity(Capacity::Bounded(1))
+            .spawn_fn(async |mut mailbox: Mailbox<Msg>| while mailbox.receive().await.is_some() {});
         let pid = wire.pid(&actor);
         for _ in 0..3 {
             let error = pid.send(Msg::Local(Reply::none())).await.unwrap_err();
@@ -576,7 +576,8 @@ fn a_message_that_left_when_the_connection_was_cut_does_not_come_back() {
         let actor = patient(&far);
         let pid = wire.pid(&actor);
         wire.loses.store(true, Ordering::SeqCst);
-        for error in [pid.send(Msg::Number(1)).await.unwrap_err(), pid.try_send(Msg::Number(2)).unwrap_err()] {
+        for error in [pid.send(Msg::Number(1)).await.unwrap_err(), pid.try_send(Msg::Number(2)).unwrap_err()]
+        {
             assert!(matches!(error, SendError::Unknown { .. }), "{error:?}");
             assert_eq!(error.to(), pid.id());
             assert!(error.into_message().is_none());
@@ -675,4 +676,37 @@ fn the_ids_of_many_far_actors_are_told_apart() {
         assert_eq!(near.find(kept.id()).as_ref(), Some(&kept));
         assert_eq!(connection.any(kept.id()), kept);
     });
+}
+
+#[test]
+fn nothing_is_left_of_nodes_that_were_joined() {
+    struct Holds(#[allow(dead_code, reason = "it counts its drop")] Token);
+
+    impl Hooks for Holds {}
+
+    let tally = Tally::default();
+    let tokio = single();
+    tokio.block_on(async {
+        let [near, far] = [0, 1].map(|_| Node::builder().hooks(Holds(tally.token())).start().unwrap());
+        let wire = Wire::between(&near, &far);
+        let pid = wire.pid(&patient(&far));
+        let mut guest: Mailbox<Msg> = near.guest();
+        guest.link(&pid);
+        guest.monitor(&pid);
+        near.register("far", &pid).unwrap();
+        let (tell, told) = oneshot::channel();
+        let away = pid.clone();
+        near.spawn_fn(async move |mut mailbox: Mailbox<Msg>| {
+            mailbox.trap_exit(true);
+            mailbox.monitor(&away);
+            mailbox.link(&away);
+            let _ = tell.send(());
+            mailbox.receive().await;
+        });
+        told.await.unwrap();
+        assert!(near.stop().await.is_clean());
+        assert!(far.stop().await.is_clean());
+    });
+    drop(tokio);
+    assert!(tally.is_even(), "{} made, {} dropped", tally.made(), tally.dropped());
 }

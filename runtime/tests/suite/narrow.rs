@@ -91,8 +91,10 @@ fn a_pid_is_two_words_also_where_there_may_be_none() {
 #[test]
 fn a_narrowed_pid_is_the_same_actor() {
     everywhere(async |node| {
-        let pid = node.spawn_fn(async |mut mailbox: Mailbox<Whole>| while mailbox.receive().await.is_some() {});
-        let other = node.spawn_fn(async |mut mailbox: Mailbox<Whole>| while mailbox.receive().await.is_some() {});
+        let pid =
+            node.spawn_fn(async |mut mailbox: Mailbox<Whole>| while mailbox.receive().await.is_some() {});
+        let other =
+            node.spawn_fn(async |mut mailbox: Mailbox<Whole>| while mailbox.receive().await.is_some() {});
         let (texts, lines) = lines_of(&pid);
         assert_eq!((texts.id(), lines.id()), (pid.id(), pid.id()));
         assert_eq!((texts.any(), lines.any()), (pid.any(), pid.any()));
@@ -263,7 +265,8 @@ fn asks_go_through_narrowed_pids() {
 #[test]
 fn links_and_monitors_are_set_through_narrowed_pids() {
     everywhere(async |node| {
-        let pid = node.spawn_fn(async |mut mailbox: Mailbox<Whole>| while mailbox.receive().await.is_some() {});
+        let pid =
+            node.spawn_fn(async |mut mailbox: Mailbox<Whole>| while mailbox.receive().await.is_some() {});
         let (texts, lines) = lines_of(&pid);
         let mut guest: Mailbox<()> = node.guest();
         let monitor = guest.monitor(&lines);
