@@ -67,7 +67,8 @@ pub use crate::exit::{Detail, ExitReason, Failure, PanicInfo};
 pub use crate::hooks::Hooks;
 pub use crate::id::{ActorId, NodeId};
 pub use crate::mailbox::ask::Ask;
-pub use crate::mailbox::send::{Permit, Reserve, Send};
+pub use crate::mailbox::reserve::{Permit, Reserve};
+pub use crate::mailbox::send::Send;
 pub use crate::mailbox::{
     Event, Mailbox, Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Serve, Undelivered, exit_watch,
     serve,

@@ -299,7 +299,7 @@ impl<M> Pid<M> {
     ///     log.send(Log("one".to_owned())).await.unwrap();
     ///     pid.send(Message::Count(2)).await.unwrap();
     ///     pid.stop();
-    ///     assert!(pid.stopped().await.is_normal());
+    ///     pid.stopped().await;
     ///     let failed = log.send(Log("late".to_owned())).await.unwrap_err();
     ///     assert_eq!(failed.into_message().map(|log| log.0).as_deref(), Some("late"));
     /// });

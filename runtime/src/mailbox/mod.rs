@@ -9,6 +9,7 @@ mod guest;
 mod handle;
 mod next;
 mod receive;
+pub mod reserve;
 pub(crate) mod route;
 mod save;
 pub mod send;

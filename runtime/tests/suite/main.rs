@@ -7,6 +7,8 @@ mod auto_traits;
 mod common;
 mod exits;
 mod far;
+mod far_signals;
+mod joined;
 mod ledger;
 mod local;
 mod monitors;

@@ -110,7 +110,7 @@ fn a_narrowed_pid_is_the_same_actor() {
         assert_eq!(lines.any().downcast::<Line>(), None, "it has no mailbox of lines");
         assert!(lines.is_alive());
         lines.stop();
-        assert!(texts.stopped().await.is_normal());
+        gone(&texts).await;
         assert!(!lines.is_alive());
         other.stop();
         gone(&other).await;
