@@ -640,7 +640,7 @@ fn the_stubs_of_a_protocol_work_on_the_pid_of_the_protocol_alone() {
 #[test]
 fn a_narrowed_pid_is_watched_and_asked_in_many_orders() {
     crate::explored::in_many_orders(async |mut mailbox: Mailbox<()>| {
-        let teller = wharf::spawn(Teller::<u8> { balance: 0, shelf: Vec::new(), greeted: 0 });
+        let teller = spawn(Teller::<u8> { balance: 0, shelf: Vec::new(), greeted: 0 });
         let (bank, shelf) = (teller.narrow::<BankMsg>(), teller.narrow::<ShelfMsg<u8>>());
         mailbox.monitor(&bank);
         shelf.place(7).await.unwrap();
