@@ -19,8 +19,8 @@ mod sealed {
 /// Where messages of type `M` may go: a [`Pid`] of an actor that takes them.
 ///
 /// A pid of a whole takes the messages of each of its parts, those that it has both a `From` and a
-/// `TryInto` for: so the stubs of a protocol work on the pid of an actor that speaks several. The
-/// trait is sealed.
+/// `TryInto` for: so the stubs of a protocol work on the pid of an actor that speaks several, and on
+/// what [`Pid::narrow`] makes of it. The trait is sealed.
 ///
 /// # Panics
 /// A send that fails gives the part back. If the whole's `TryInto` does not return what its `From`

@@ -604,6 +604,54 @@ fn a_part_that_could_not_be_sent_comes_back_as_the_part() {
     });
 }
 
+/// What takes a bank takes any actor's part that is one.
+async fn pay_in(bank: &impl Destination<BankMsg>, amount: u64) -> u64 {
+    bank.deposit(amount).await.unwrap()
+}
+
+#[test]
+fn the_stubs_of_a_protocol_work_on_the_pid_of_the_protocol_alone() {
+    wharf::block_on(async {
+        let teller = spawn(Teller::<u8> { balance: 10, shelf: Vec::new(), greeted: 0 });
+        let piggy = spawn(PiggyBank { balance: 19, failures: 0 });
+        let part: Pid<BankMsg> = teller.narrow();
+        assert_eq!((part.id(), part.any()), (teller.id(), teller.any()));
+        let banks = [part.clone(), piggy.clone()];
+        let mut totals = Vec::new();
+        for bank in &banks {
+            totals.push(pay_in(bank, 1).await);
+            bank.deposit(1).send().await.unwrap();
+            bank.deposit(1).try_send().unwrap();
+            totals.push(bank.deposit(1).timeout(Duration::from_secs(5)).await.unwrap());
+        }
+        assert_eq!(totals, [11, 14, 21, 24]);
+        assert_eq!(part.withdraw(3).await, Ok(Err("no 3".to_owned())));
+        let blocking = part.clone();
+        let told = wharf::run_blocking(move || blocking.deposit(6).blocking()).await.unwrap();
+        assert_eq!(told, Ok(20));
+        part.close().await.unwrap();
+        part.stopped().await;
+        let back = part.deposit(5).send().await.unwrap_err().into_message();
+        assert!(matches!(back, Some(BankMsg::Deposit { amount: 5, .. })));
+        assert_eq!(part.deposit(5).await, Err(AskError::Down(ExitReason::NoProc)));
+    });
+}
+
+#[test]
+fn a_narrowed_pid_is_watched_and_asked_in_many_orders() {
+    crate::explored::in_many_orders(async |mut mailbox: Mailbox<()>| {
+        let teller = spawn(Teller::<u8> { balance: 0, shelf: Vec::new(), greeted: 0 });
+        let (bank, shelf) = (teller.narrow::<BankMsg>(), teller.narrow::<ShelfMsg<u8>>());
+        mailbox.monitor(&bank);
+        shelf.place(7).await.unwrap();
+        assert_eq!(bank.deposit(1).await, Ok(1));
+        assert_eq!(shelf.list().await, Ok(vec![7]));
+        bank.close().await.unwrap();
+        let Some(Event::Down(down)) = mailbox.next().await else { panic!("no `Down`") };
+        assert_eq!(down.subject, teller.id());
+    });
+}
+
 mod visible {
     pub(super) struct Lamp(pub(super) bool);
 

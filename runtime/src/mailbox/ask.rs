@@ -53,7 +53,7 @@ impl<M> Pid<M> {
             send: self.send(request(reply)),
             answer,
             sent: false,
-            timeout: self.cell().node().ask_timeout,
+            timeout: self.header().node().ask_timeout,
             deadline: None,
             pid: self,
         }
@@ -91,6 +91,10 @@ impl<M, T> Ask<'_, M, T> {
             SendError::Full { to, limit, .. } => AskError::Full { to: *to, limit: *limit },
             SendError::Closed { .. } => AskError::Down(ExitReason::NoProc),
             SendError::Timeout { to, .. } => AskError::Timeout { to: *to, after: self.timeout },
+            SendError::NoConnection { to, .. } | SendError::Unknown { to } => {
+                AskError::NoConnection { to: *to }
+            }
+            SendError::NotEncoded { to, .. } => AskError::NotEncoded { to: *to },
             SendError::NodeStopped { .. } => AskError::NodeStopped,
         }
     }
@@ -140,7 +144,7 @@ impl<'a, M, T> Ask<'a, M, T> {
 impl<M, T> Ask<'_, M, T> {
     fn poll_deadline(mut self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<Result<T, AskError>> {
         let (pid, timeout) = (self.pid, self.timeout);
-        let node = pid.cell().node();
+        let node = pid.header().node();
         let deadline = self.as_mut().parts().2.get_or_insert_with(|| Deadline::after(node, timeout));
         deadline.poll(node, cx).map(|()| {
             // The end of a node ends all deadlines.
