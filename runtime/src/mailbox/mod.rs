@@ -10,6 +10,7 @@ mod next;
 mod receive;
 mod save;
 pub mod send;
+mod send_all;
 mod serve;
 mod signals;
 mod undelivered;

@@ -1,4 +1,4 @@
-//! Sending: at once, waiting for room, with a deadline, from a thread, in batches, by reservation.
+//! Sending: at once, waiting for room, with a deadline, from a thread, by reservation.
 
 use std::alloc::Layout;
 use std::future::Future;
@@ -18,7 +18,7 @@ use crate::cell::state::Overflow;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::error::SendError;
 use crate::pool;
-use crate::queue::{Batch, Duty, Enqueued, Fate, Node, Withdrawn};
+use crate::queue::{Duty, Enqueued, Fate, Node, Withdrawn};
 use crate::scheduler::{Seat, carry_out, schedule_from};
 use crate::wait::{Deadline, note_wait};
 
@@ -26,7 +26,7 @@ use super::undelivered::Undelivered;
 
 /// The code under which this thread sends to `cell`, and whether its slice lasts on.
 #[inline(always)]
-fn charge<M>(cell: &ActorCell<M>) -> (u64, bool) {
+pub(super) fn charge<M>(cell: &ActorCell<M>) -> (u64, bool) {
     Seat::with(|seat| match seat {
         Some(seat) if seat.is_of(cell.node) => (seat.code(), seat.charge()),
         _ => (0, true),
@@ -122,35 +122,6 @@ impl<M> Pid<M> {
             return self.try_send(message);
         }
         blocking::wait(self.send(message))
-    }
-
-    /// Sends all that `messages` yields, in order, with one compare-exchange for each run of free
-    /// slots, and waiting for room in between.
-    ///
-    /// # Cancel safety
-    /// What was accepted stays accepted; the rest is dropped with the future.
-    ///
-    /// # Errors
-    /// As for [`Pid::send`], with the message that could not be sent and all after it.
-    pub async fn send_all<I>(&self, messages: I) -> Result<(), SendError<Vec<M>>>
-    where
-        I: IntoIterator<Item = M>,
-        I::IntoIter: ExactSizeIterator,
-    {
-        let mut batch = Batch::new(messages.into_iter());
-        loop {
-            let cell = self.cell();
-            let (sender, _) = charge(cell);
-            carry_out(cell.header(), cell.queue.try_push_batch(&mut batch, sender));
-            let Some(message) = batch.next() else { return Ok(()) };
-            if let Err(error) = self.send(message).await {
-                return Err(error.map(|message| {
-                    let mut rest = vec![message];
-                    rest.extend(std::iter::from_fn(|| batch.next()));
-                    rest
-                }));
-            }
-        }
     }
 
     /// Waits for room and keeps it: the permit then sends without waiting.
@@ -356,7 +327,7 @@ impl<M> Future for Send<'_, M> {
 
 #[cold]
 #[inline(never)]
-fn give_way(cx: &Context<'_>) {
+pub(super) fn give_way(cx: &Context<'_>) {
     note_wait(Wait::Turn);
     cx.waker().wake_by_ref();
 }
