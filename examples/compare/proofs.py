@@ -4,6 +4,8 @@
     proofs.py [group...]           measure, then print the table of verdicts
     proofs.py --report [group...]  print what was last measured, measure nothing
     proofs.py --quick [group...]   a tenth of the messages: shows that it works
+    proofs.py --page               print the table of actors/docs/performance.md from what was
+                                   last measured
 
 Groups: rendezvous, bounded, producers, many, batch, growth, idle, stale,
 wakeup, load, hog, coop. Default: all of them.
@@ -178,11 +180,65 @@ def report(checks):
     return status
 
 
+W, T, K, E, G = "wharf", "tokio-unbounded", "kanal", "erlang", "go"
+# A row of the page: what, then wharf's runs, then who is beside with which runs; a run may name a
+# part of the report's extras.
+PAGE = [
+    ("a message between two actors, default mailbox", ["pingpong"],
+     [("unbounded", W, ["pingpong_unbounded"])]),
+    ("a rendezvous (`Capacity::Zero`)", ["rendezvous"],
+     [("Go's unbuffered channel", G, ["rendezvous"]), ("kanal", K, ["rendezvous"])]),
+    ("1, 4, 16, 64 senders on one unbounded mailbox", many := [f"producers:u:{n}" for n in (1, 4, 16, 64)],
+     [("kanal", K, many), ("Erlang", E, many)]),
+    *[(f"4, 16, 64 senders at capacity {c}", few := [f"producers:{c}:{n}" for n in SENDERS],
+       [("kanal", K, few), ("Go", G, few)]) for c in (1024, 16, 1)],
+    ("a message of a `send_all`, the sender's time", ["batch:all"], [("one by one", W, ["batch:single"])]),
+    ("a message around 10, 1 k, 100 k, 1 M live actors",
+     live := [f"growth:{n}" for n in (10, 1_000, 100_000, 1_000_000)], []),
+    ("a message between two of 10, 1 k, 100 k, 1 M live actors", [(w, "pair_ns") for w in live], []),
+    ("processor time a second of 1 M idle actors", ["idle_cpu"], []),
+    ("wake-up from a thread outside, there and back", ["wakeup"], [("plain tokio", T, ["wakeup"])]),
+    ("TCP echo beside 64 busy pairs, p50", ["echo"], [("plain tokio", T, ["echo"])]),
+    ("lag of a 1 ms timer beside 64 busy pairs, p99", ["timer_lag"], [("plain tokio", T, ["timer_lag"])]),
+    ("an answer beside a 20 ms hog, p90", ["hog"], [("plain tokio", T, ["hog"])]),
+    ("lag of a 1 ms timer beside a 20 ms hog, p99", ["hog_timer"], [("plain tokio", T, ["hog_timer"])]),
+    ("a tokio permit taken by one of 200 actors", ["coop"], [("plain tokio", T, ["coop"])]),
+]
+
+
+def page():
+    results = Results()
+
+    def figures(program, workloads):
+        pairs = [w if isinstance(w, tuple) else (w, None) for w in workloads]
+        return ", ".join(duration(results.median((program, w), field)) for w, field in pairs)
+
+    print("| what | cost | beside |\n|---|---|---|")
+    for what, ours, beside in PAGE:
+        others = "; ".join(f"{name}: {figures(program, ws)}" for name, program, ws in beside)
+        print(f"| {what} | {figures(W, ours)} | {others} |")
+    stale = number(results.median((W, "stale_pid"), "bytes_per_actor"))
+    print(f"| the pid of a dead actor that had 20 KiB of state | {stale} bytes | |")
+
+
+def duration(nanos):
+    if nanos is None:
+        return "?"
+    for unit, size in (("ms", 1e6), ("µs", 1e3)):
+        if nanos >= 10 * size:
+            return f"{nanos / size:.0f} {unit}"
+        if nanos >= size:
+            return f"{nanos / size:.1f} {unit}"
+    return f"{nanos:.0f} ns" if nanos >= 20 else f"{nanos:.1f} ns"
+
+
 def main():
     flags = {a for a in sys.argv[1:] if a.startswith("-")}
     groups = [a for a in sys.argv[1:] if not a.startswith("-")] or GROUPS
     if flags & {"-h", "--help"}:
         return print(__doc__)
+    if "--page" in flags:
+        return page()
     for word in [*(flags - {"--report", "--quick"}), *(set(groups) - set(GROUPS))]:
         print(f"unknown: {word}; groups: {' '.join(GROUPS)}", file=sys.stderr)
         return sys.exit(2)

@@ -14,6 +14,7 @@
 mod block;
 mod credit;
 mod explored;
+mod grave;
 mod handover;
 mod pop;
 mod push;

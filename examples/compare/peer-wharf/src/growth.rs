@@ -34,17 +34,25 @@ fn quiet(bench: &Bench) {
     }
 }
 
-/// Processor time of the whole process for each second in which `n` actors have nothing to do.
+/// Processor time of the whole process for each second in which `n` actors have nothing to do, over
+/// what it is where there are none.
 pub(crate) fn idle_cpu(bench: &Bench, n: u64) -> Option<Report> {
-    const SPAN: Duration = Duration::from_secs(2);
+    let without = cpu_at_rest(bench);
     let _ring = hop::cycle(bench, n, Capacity::DEFAULT);
+    let with = cpu_at_rest(bench);
+    let extra = vec![("live", n as f64), ("without_ns", without), ("with_ns", with)];
+    probe::figure((with - without).max(0.0), extra)
+}
+
+/// Nanoseconds of processor time a second, once all is quiet.
+fn cpu_at_rest(bench: &Bench) -> f64 {
+    const SPAN: Duration = Duration::from_secs(2);
     quiet(bench);
     let (before, turns) = (probe::cpu_ns(), bench.node.stats().turns);
     std::thread::sleep(SPAN);
     let used = (probe::cpu_ns() - before) as f64 / SPAN.as_secs_f64();
-    let turns = bench.node.stats().turns - turns;
-    assert_eq!(turns, 0, "an idle actor ran");
-    probe::figure(used, vec![("live", n as f64), ("turns", turns as f64)])
+    assert_eq!(bench.node.stats().turns, turns, "an idle actor ran");
+    used
 }
 
 /// Bytes that the pid of a dead actor with a state of 20 KiB keeps.
