@@ -393,12 +393,13 @@ fn a_batch_whose_iterator_panics_leaves_the_mailbox_whole() {
 fn a_long_batch_lets_others_run() {
     everywhere(async |node| {
         const MANY: usize = 200_000;
-        let sink = Spawn::on(&node).capacity(Capacity::Unbounded).spawn_fn(async |mut mailbox: Mailbox<usize>| {
-            for n in 0..MANY {
-                assert_eq!(mailbox.receive().await, Some(n));
-            }
-            ExitReason::Normal
-        });
+        let sink =
+            Spawn::on(&node).capacity(Capacity::Unbounded).spawn_fn(async |mut mailbox: Mailbox<usize>| {
+                for n in 0..MANY {
+                    assert_eq!(mailbox.receive().await, Some(n));
+                }
+                ExitReason::Normal
+            });
         let to = sink.clone();
         node.spawn_fn(async move |_: Mailbox<()>| to.send_all(0..MANY).await.unwrap());
         gone(&sink).await;
