@@ -69,5 +69,8 @@ pub mod design {}
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
 
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
+
 #[doc = include_str!("../docs/verification.md")]
 pub mod verification {}

@@ -13,6 +13,7 @@ pub mod reserve;
 pub(crate) mod route;
 mod save;
 pub mod send;
+mod send_all;
 mod serve;
 mod signals;
 mod undelivered;

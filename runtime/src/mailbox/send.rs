@@ -1,4 +1,4 @@
-//! Sending: at once, waiting for room, with a deadline, from a thread, in batches.
+//! Sending: at once, waiting for room, with a deadline, from a thread.
 
 use std::alloc::Layout;
 use std::any::type_name;
@@ -19,7 +19,7 @@ use crate::cell::state::Overflow;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::error::SendError;
 use crate::pool;
-use crate::queue::{Batch, Duty, Enqueued, Fate, Node, Withdrawn};
+use crate::queue::{Duty, Enqueued, Fate, Node, Withdrawn};
 use crate::scheduler::{Seat, carry_out, schedule_from};
 use crate::wait::{Deadline, note_wait};
 
@@ -136,37 +136,6 @@ impl<M> Pid<M> {
             return self.try_send(message);
         }
         blocking::wait(self.send(message))
-    }
-
-    /// Sends all that `messages` yields, in order, with one compare-exchange for each run of free
-    /// slots, and waiting for room in between.
-    ///
-    /// # Cancel safety
-    /// What was accepted stays accepted; the rest is dropped with the future.
-    ///
-    /// # Errors
-    /// As for [`Pid::send`], with the message that could not be sent and all after it.
-    pub async fn send_all<I>(&self, messages: I) -> Result<(), SendError<Vec<M>>>
-    where
-        I: IntoIterator<Item = M>,
-        I::IntoIter: ExactSizeIterator,
-    {
-        let mut batch = Batch::new(messages.into_iter());
-        loop {
-            if self.route().is_none() {
-                let cell = self.cell();
-                let (sender, _) = charge(cell.header());
-                carry_out(cell.header(), cell.queue.try_push_batch(&mut batch, sender));
-            }
-            let Some(message) = batch.next() else { return Ok(()) };
-            if let Err(error) = self.send(message).await {
-                return Err(error.map(|message| {
-                    let mut rest = vec![message];
-                    rest.extend(std::iter::from_fn(|| batch.next()));
-                    rest
-                }));
-            }
-        }
     }
 
     /// Pushes where the short way failed.
@@ -386,7 +355,7 @@ impl<M> Future for Send<'_, M> {
 
 #[cold]
 #[inline(never)]
-fn give_way(cx: &Context<'_>) {
+pub(super) fn give_way(cx: &Context<'_>) {
     note_wait(Wait::Turn);
     cx.waker().wake_by_ref();
 }
