@@ -192,6 +192,9 @@ impl<M, T, S> Ask<'_, M, T, S> {
 
 impl<M, T, S> fmt::Debug for Ask<'_, M, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ask").field("of", self.push.pid()).field("timeout", &self.limit()).finish_non_exhaustive()
+        f.debug_struct("Ask")
+            .field("of", self.push.pid())
+            .field("timeout", &self.limit())
+            .finish_non_exhaustive()
     }
 }
