@@ -55,7 +55,14 @@ impl<M> Pid<M> {
     /// would wait for ever).
     #[inline(always)]
     pub fn send(&self, message: M) -> Send<'_, M> {
-        Send { pid: self, message: MaybeUninit::new(message), waiter: Waiter::NEW, _pinned: PhantomPinned }
+        Send(Push::new(self, message))
+    }
+
+    /// A send whose message is made of `part` when it is polled first.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub const fn send_part<S>(&self, part: S) -> Send<'_, M, S> {
+        Send(Push::new(self, part))
     }
 
     /// Sends `message` if there is room now.
@@ -297,27 +304,77 @@ pub(super) unsafe fn discard<M>(node: NonNull<Node<M>>) {
     unsafe { pool::give(node.cast(), Layout::new::<Node<M>>()) };
 }
 
-/// Future of [`Pid::send`].
+/// Future of [`Pid::send`]. `S` is what the message is made of when it is polled first, and what
+/// comes back.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Send<'a, M> {
+pub struct Send<'a, M, S = M>(Push<'a, M, S>);
+
+impl<M: From<S> + TryInto<S>, S> Future for Send<'_, M, S> {
+    type Output = Result<(), SendError<S>>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: structurally pinned: never moved, and dropped in place.
+        let push = unsafe { self.map_unchecked_mut(|send| &mut send.0) };
+        push.poll(cx, |_| {}, |error| error.map(part_of))
+    }
+}
+
+impl<M: TryInto<S>, S> Send<'_, M, S> {
+    /// Gives up: the message, if it has not been accepted; `None` if it has.
+    pub fn take_back(self: Pin<&mut Self>) -> Option<S> {
+        // SAFETY: nothing is moved but the part, which is not pinned.
+        let push = unsafe { &mut self.get_unchecked_mut().0 };
+        push.unsent().or_else(|| push.withdraw().map(part_of))
+    }
+}
+
+/// Other ways for a send that was never polled: one that was is pinned, and has nothing to send.
+impl<M: From<S> + TryInto<S>, S> Send<'_, M, S> {
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn try_send(mut self) -> Result<(), SendError<S>> {
+        let Some(part) = self.0.unsent() else { return Ok(()) };
+        self.0.pid.try_send(M::from(part)).map_err(|error| error.map(part_of))
+    }
+
+    #[doc(hidden)]
+    pub fn blocking(mut self) -> Result<(), SendError<S>> {
+        let Some(part) = self.0.unsent() else { return Ok(()) };
+        self.0.pid.send_blocking(M::from(part)).map_err(|error| error.map(part_of))
+    }
+}
+
+impl<M, S> std::fmt::Debug for Send<'_, M, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Send").field("pid", self.0.pid).finish_non_exhaustive()
+    }
+}
+
+/// The wait for room of a message `M` that is made of a part `S` when it is polled first.
+pub(super) struct Push<'a, M, S> {
     pid: &'a Pid<M>,
     /// Here while the waiter is new; afterwards in its node, or gone.
-    message: MaybeUninit<M>,
+    part: MaybeUninit<S>,
     waiter: Waiter,
     _pinned: PhantomPinned,
 }
 
 // SAFETY: the waiter's node is this future's own, or shared by the protocol of the waiters' list;
-// the message goes to another thread anyway.
-unsafe impl<M: std::marker::Send> std::marker::Send for Send<'_, M> {}
+// the message goes to another thread anyway, and what it is made of goes with the future.
+unsafe impl<M: std::marker::Send, S: std::marker::Send> std::marker::Send for Push<'_, M, S> {}
 // SAFETY: a shared future offers nothing.
-unsafe impl<M: std::marker::Send> Sync for Send<'_, M> {}
+unsafe impl<M: std::marker::Send, S: std::marker::Send> Sync for Push<'_, M, S> {}
 
-impl<M> Future for Send<'_, M> {
-    type Output = Result<(), SendError<M>>;
-
+impl<M: From<S>, S> Push<'_, M, S> {
+    /// As a future is polled; `prepare` gets the part before it is sent, `failed` the error.
     #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    pub(super) fn poll<E>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        prepare: impl FnOnce(&mut S),
+        failed: impl FnOnce(SendError<M>) -> E,
+    ) -> Poll<Result<(), E>> {
         // SAFETY: nothing in it is address-sensitive: the node has an address of its own.
         let me = unsafe { self.get_unchecked_mut() };
         if me.waiter.is_new() {
@@ -333,23 +390,27 @@ impl<M> Future for Send<'_, M> {
                 Some(seat) => seat.code(),
                 None => 0,
             };
+            // SAFETY: new, so the part is here.
+            prepare(unsafe { me.part.assume_init_mut() });
+            // Foreign code makes the message of the part, and may panic.
+            me.waiter = Waiter::DONE;
+            // SAFETY: it was new, so the part is here; it is done, so nobody looks for it again.
+            let message = M::from(unsafe { me.part.assume_init_read() });
             if me.pid.route().is_some() {
-                return Self::polled(me.poll_route(sender, cx));
+                return polled(me.poll_route(message, sender, cx), failed);
             }
-            // SAFETY: new, so the message is here; it is put back, or the waiter is done.
-            match me.pid.cell().queue.try_push(unsafe { me.message.assume_init_read() }, sender) {
+            match me.pid.cell().queue.try_push(message, sender) {
                 Ok(duty) => {
-                    me.waiter = Waiter::DONE;
                     if duty == Duty::Schedule {
                         // SAFETY: the duty is the token.
                         unsafe { schedule_from(seat, NonNull::from(cell)) };
                     }
                     return Poll::Ready(Ok(()));
                 }
-                Err(message) => return Self::polled(me.poll_new(message, sender, cx)),
+                Err(message) => return polled(me.poll_new(message, sender, cx), failed),
             }
         }
-        Self::polled(me.poll_waiting(cx))
+        polled(me.poll_waiting(cx), failed)
     }
 }
 
@@ -364,24 +425,29 @@ pub(super) fn give_way(cx: &Context<'_>) {
 /// sends take, has no error to carry about.
 pub(super) type Long<M> = Poll<Option<Box<SendError<M>>>>;
 
-impl<M> Send<'_, M> {
+#[inline(always)]
+fn polled<M, E>(long: Long<M>, failed: impl FnOnce(SendError<M>) -> E) -> Poll<Result<(), E>> {
+    match long {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(None) => Poll::Ready(Ok(())),
+        Poll::Ready(Some(error)) => Poll::Ready(Err(failed(*error))),
+    }
+}
+
+impl<'a, M, S> Push<'a, M, S> {
     #[inline(always)]
-    fn polled(long: Long<M>) -> Poll<Result<(), SendError<M>>> {
-        match long {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => Poll::Ready(Ok(())),
-            Poll::Ready(Some(error)) => Poll::Ready(Err(*error)),
-        }
+    pub(super) const fn new(pid: &'a Pid<M>, part: S) -> Self {
+        Self { pid, part: MaybeUninit::new(part), waiter: Waiter::NEW, _pinned: PhantomPinned }
+    }
+
+    pub(super) const fn pid(&self) -> &'a Pid<M> {
+        self.pid
     }
 
     /// The first poll where the pid has a route.
     #[cold]
     #[inline(never)]
-    fn poll_route(&mut self, sender: u64, cx: &mut Context<'_>) -> Long<M> {
-        // Whatever happens to the message, it is not here any more.
-        self.waiter = Waiter::DONE;
-        // SAFETY: it was new, so the message is here, and now it is taken.
-        let message = unsafe { self.message.assume_init_read() };
+    fn poll_route(&mut self, message: M, sender: u64, cx: &mut Context<'_>) -> Long<M> {
         self.pid.begin_send(message, sender, &mut self.waiter, cx)
     }
 
@@ -389,8 +455,6 @@ impl<M> Send<'_, M> {
     #[cold]
     #[inline(never)]
     fn poll_new(&mut self, message: M, sender: u64, cx: &Context<'_>) -> Long<M> {
-        // Whatever happens to the message, it is not here any more.
-        self.waiter = Waiter::DONE;
         self.pid.wait_to_send(message, sender, &mut self.waiter, cx)
     }
 
@@ -400,29 +464,31 @@ impl<M> Send<'_, M> {
         self.pid.poll_send(&mut self.waiter, cx)
     }
 
-    /// Gives up: the message, if it has not been accepted; `None` if it has.
-    pub fn take_back(self: Pin<&mut Self>) -> Option<M> {
-        // SAFETY: as in `poll`.
-        unsafe { self.get_unchecked_mut() }.withdraw()
+    /// The part, if nothing was sent yet; nothing will be.
+    #[inline(always)]
+    pub(super) fn unsent(&mut self) -> Option<S> {
+        if !self.waiter.is_new() {
+            return None;
+        }
+        self.waiter = Waiter::DONE;
+        // SAFETY: it was new, so the part is here, and now it is taken.
+        Some(unsafe { self.part.assume_init_read() })
+    }
+
+    /// Ends the wait: the message, if it was not accepted.
+    #[cold]
+    #[inline(never)]
+    fn withdraw(&mut self) -> Option<M> {
+        let waiter = self.waiter.finish();
+        self.pid.withdraw_send(waiter)
     }
 
     /// Ends the wait, as `withdraw` does, and drops the message here, off the short way.
     #[cold]
     #[inline(never)]
     fn give_up(&mut self) {
+        drop(self.unsent());
         drop(self.withdraw());
-    }
-
-    /// Ends the wait.
-    #[cold]
-    #[inline(never)]
-    fn withdraw(&mut self) -> Option<M> {
-        let waiter = self.waiter.finish();
-        if waiter.is_new() {
-            // SAFETY: new, so the message is here, and now it is taken.
-            return Some(unsafe { self.message.assume_init_read() });
-        }
-        self.pid.withdraw_send(waiter)
     }
 }
 
@@ -536,17 +602,11 @@ impl<M> Pid<M> {
     }
 }
 
-impl<M> Drop for Send<'_, M> {
+impl<M, S> Drop for Push<'_, M, S> {
     #[inline(always)]
     fn drop(&mut self) {
         if !self.waiter.is_done() {
             self.give_up();
         }
-    }
-}
-
-impl<M> std::fmt::Debug for Send<'_, M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Send").field("pid", self.pid).finish_non_exhaustive()
     }
 }
