@@ -80,6 +80,7 @@ pub trait Asking<T>: Future<Output = Result<T, AskError>> + Send {
     type Sending;
 
     /// Waits for at most `timeout`.
+    #[must_use = "futures do nothing unless awaited"]
     fn timeout(self, timeout: Duration) -> Self;
 
     /// Waits on a plain thread.

@@ -44,7 +44,8 @@ pub trait MailboxExt<M> {
     ///         adder.send(n).await.unwrap();
     ///     }
     ///     adder.stop();
-    ///     assert!(adder.stopped().await.is_normal());
+    ///     adder.stopped().await;
+    ///     assert!(!adder.is_alive());
     /// });
     /// ```
     fn messages(&mut self) -> Messages<'_, M>;
@@ -143,7 +144,8 @@ impl<M> fmt::Debug for PidSink<M> {
 ///     let numbers = stream::iter([1, 2, 3]).map(Ok);
 ///     numbers.forward(wharf::sink(&counter)).await.unwrap();
 ///     counter.stop();
-///     assert!(counter.stopped().await.is_normal());
+///     counter.stopped().await;
+///     assert!(!counter.is_alive());
 /// });
 /// ```
 #[must_use]

@@ -185,7 +185,8 @@ impl<M, S> Includes<S> for M where M: From<S> + TryInto<S> {}
 ///     });
 ///     pid.send(3).await.unwrap();
 ///     pid.stop();
-///     assert!(pid.stopped().await.is_normal());
+///     pid.stopped().await;
+///     assert!(!pid.is_alive());
 /// });
 /// ```
 pub struct Pid<M> {

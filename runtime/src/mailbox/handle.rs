@@ -47,7 +47,8 @@ use super::undelivered::Undelivered;
 ///         adder.send(n).await.unwrap();
 ///     }
 ///     adder.stop();
-///     assert!(adder.stopped().await.is_normal());
+///     adder.stopped().await;
+///     assert!(!adder.is_alive());
 /// });
 /// ```
 #[derive(Debug)]
