@@ -14,7 +14,7 @@ use wharf_runtime::{AskError, Capacity, Mailbox, Node, Pid, Reply, Spawn};
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Messages of a burst: they fit the default mailbox.
-const BURST: usize = 1_000;
+const BURST: u32 = 1_000;
 
 /// Counts `n` operations of a path; `None` when there is no such path.
 async fn run(node: &Node, kind: &str, n: u64) -> Option<Result<u64, AskError>> {
@@ -34,7 +34,7 @@ async fn run(node: &Node, kind: &str, n: u64) -> Option<Result<u64, AskError>> {
 }
 
 enum Hop {
-    Meet(Pid<Hop>),
+    Meet(Pid<Self>),
     Begin(u64, Reply<u64>),
     Token(u64),
 }
@@ -95,9 +95,9 @@ fn counter(node: &Node, capacity: Capacity) -> Pid<Note> {
 async fn bursts(node: &Node, capacity: Capacity, all: bool, n: u64) -> Result<u64, AskError> {
     let counter = counter(node, capacity);
     in_an_actor(node, async move {
-        for _ in 0..n / BURST as u64 {
+        for _ in 0..n / u64::from(BURST) {
             if all {
-                let _ = counter.send_all([(); BURST].map(|()| Note::Add(1))).await;
+                let _ = counter.send_all((0..BURST).map(|_| Note::Add(1))).await;
             } else {
                 for _ in 0..BURST {
                     let _ = counter.send(Note::Add(1)).await;
