@@ -360,7 +360,8 @@ impl Grants {
     /// Mailboxes whose credit was not used for so long that it is now recalled.
     pub(crate) fn recall_idle(&mut self, now: Duration) -> Vec<(NearId, u64)> {
         let idle = self.idle;
-        let old = self.by_mailbox.iter_mut().filter(|(_, grant)| !grant.recalled && now >= grant.used_at + idle);
+        let old =
+            self.by_mailbox.iter_mut().filter(|(_, grant)| !grant.recalled && now >= grant.used_at + idle);
         old.map(|(mailbox, grant)| {
             grant.recalled = true;
             (*mailbox, grant.authenticator)

@@ -100,7 +100,10 @@ pub enum NodeEvent {
 
 #[derive(Debug)]
 enum Line {
-    Shaking { handshake: Handshake, dialled: Option<NodeName> },
+    Shaking {
+        handshake: Handshake,
+        dialled: Option<NodeName>,
+    },
     Standing(Box<Connection>),
     /// Closed or to be closed; only bytes to send are left.
     Leaving(Vec<u8>),
@@ -178,7 +181,8 @@ impl Node {
     ///
     /// `nonce` must be random, and is never used again. `binding`: see [`Introduction`].
     pub fn accepted(&mut self, now: Duration, nonce: [u8; NONCE_BYTES], binding: &[u8]) -> Option<ConnId> {
-        let strangers = self.lines.values().filter(|line| matches!(line, Line::Shaking { dialled: None, .. }));
+        let strangers =
+            self.lines.values().filter(|line| matches!(line, Line::Shaking { dialled: None, .. }));
         if strangers.count() >= self.config.strangers {
             return None;
         }

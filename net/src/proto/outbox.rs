@@ -132,7 +132,14 @@ mod tests {
         for most in [1, 20, 1000] {
             let mut out = Vec::new();
             assert!(outbox.take(most, &mut out));
-            assert_eq!(kinds(&out).len(), match most { 1 => 1, 20 => 2, _ => 7 });
+            assert_eq!(
+                kinds(&out).len(),
+                match most {
+                    1 => 1,
+                    20 => 2,
+                    _ => 7,
+                }
+            );
             all.extend_from_slice(&out);
         }
         assert_eq!(kinds(&all).len(), 10);

@@ -67,18 +67,30 @@ pub enum PeerState {
 pub(crate) enum Phase {
     Idle,
     /// Our call; without a connection while the transport is being opened.
-    Calling { conn: Option<ConnId> },
+    Calling {
+        conn: Option<ConnId>,
+    },
     /// Our call was refused in favour of theirs, which has to come by then.
-    Yielded { until: Duration },
-    Connected { conn: ConnId, incarnation: u128 },
-    Backoff { until: Duration },
+    Yielded {
+        until: Duration,
+    },
+    Connected {
+        conn: ConnId,
+        incarnation: u128,
+    },
+    Backoff {
+        until: Duration,
+    },
 }
 
 /// Whether a peer that proved itself may stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It may. A connection to an earlier incarnation, or a call of ours, ends.
-    Accept { replaces: Option<ConnId>, abandons: Option<ConnId> },
+    Accept {
+        replaces: Option<ConnId>,
+        abandons: Option<ConnId>,
+    },
     Refuse(Refusal),
 }
 

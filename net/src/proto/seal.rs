@@ -171,10 +171,7 @@ mod tests {
         let mut exports = Exports::new([7; 16], 1);
         exports.export(NEAR).unwrap();
         let other = NearId { slot: 4, generation: 1 };
-        assert_eq!(
-            exports.export(other),
-            Err(CommandError::TooMany { what: "exported actors", limit: 1 })
-        );
+        assert_eq!(exports.export(other), Err(CommandError::TooMany { what: "exported actors", limit: 1 }));
         exports.remove(NEAR);
         assert!(exports.is_empty() && exports.export(other).is_ok());
     }

@@ -274,8 +274,8 @@ impl Relations {
             // While an ack is owed, the far end ignores links. So it would this one, and what the
             // near end takes for a link falls with the unlink that it has yet to see.
             let new = link.state != LinkState::Active;
-            if new && link.owed.is_empty() {
-                link.state = LinkState::Active;
+            if new {
+                link.state = if link.owed.is_empty() { LinkState::Active } else { LinkState::Nothing };
             }
             pass_if(new)
         }))

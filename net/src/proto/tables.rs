@@ -20,10 +20,6 @@ impl Tables {
     /// Nothing can be reached. `key` must be random, and known to nobody else.
     #[must_use]
     pub fn new(key: [u8; 16], exports: usize) -> Self {
-        Self {
-            exports: Exports::new(key, exports),
-            types: TypeTable::default(),
-            factories: BTreeSet::new(),
-        }
+        Self { exports: Exports::new(key, exports), types: TypeTable::default(), factories: BTreeSet::new() }
     }
 }

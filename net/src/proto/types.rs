@@ -31,7 +31,8 @@ impl TypeTable {
     fn judge(&self, name: &str, offered: &[(u16, u64)]) -> TypeVerdict {
         let Some(known) = self.0.get(name) else { return TypeVerdict::Unknown };
         // Versions fall in an offer, so that the first common one is the highest.
-        let common = offered.iter().find_map(|(version, theirs)| Some((*version, *theirs, *known.get(version)?)));
+        let common =
+            offered.iter().find_map(|(version, theirs)| Some((*version, *theirs, *known.get(version)?)));
         match common {
             None => TypeVerdict::NoCommonVersion,
             Some((version, theirs, ours)) if theirs == ours => TypeVerdict::Agreed { version },
@@ -125,11 +126,12 @@ impl Types {
         let (Some(known), 1..=NAME_BYTES) = (known, name.len()) else {
             return Err(CommandError::BadName { what: "type of message" });
         };
-        let versions: Vec<(u16, u64)> = known.iter().rev().map(|(version, print)| (*version, *print)).collect();
+        let versions: Vec<(u16, u64)> =
+            known.iter().rev().map(|(version, print)| (*version, *print)).collect();
         let number = u32::try_from(self.offers.len()).unwrap_or(u32::MAX);
-        let bytes = versions.iter().flat_map(|(version, print)| {
-            version.to_le_bytes().into_iter().chain(print.to_le_bytes())
-        });
+        let bytes = versions
+            .iter()
+            .flat_map(|(version, print)| version.to_le_bytes().into_iter().chain(print.to_le_bytes()));
         let offer = NewOffer { number, versions: bytes.collect() };
         self.by_name.insert(name.into(), number);
         self.offers.push(Offer { name: name.into(), versions, state: TypeState::Asked });
@@ -186,7 +188,8 @@ impl Types {
         if offer.state != TypeState::Asked {
             return Err(bad("it was answered before"));
         }
-        let print = |version| offer.versions.iter().find(|(known, _)| *known == version).map(|(_, print)| *print);
+        let print =
+            |version| offer.versions.iter().find(|(known, _)| *known == version).map(|(_, print)| *print);
         offer.state = match verdict {
             TypeVerdict::Agreed { version } => {
                 print(version).ok_or(bad("that version was not offered"))?;
@@ -259,7 +262,8 @@ mod tests {
     fn an_offer_out_of_turn_or_with_a_broken_list_is_a_violation() {
         let known = table(&[(1, 10)]);
         let entry = [1, 0, 10, 0, 0, 0, 0, 0, 0, 0];
-        for (number, versions) in [(1, &entry[..]), (0, &entry[..9]), (0, &[]), (0, &[entry, entry].concat())] {
+        for (number, versions) in [(1, &entry[..]), (0, &entry[..9]), (0, &[]), (0, &[entry, entry].concat())]
+        {
             let mut types = Types::new(10);
             let refused = types.handle_offer(number, b"Deposit", versions, &known);
             assert!(matches!(refused, Err(Violation::BadType { .. })), "{refused:?}");

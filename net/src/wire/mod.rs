@@ -44,6 +44,7 @@ mod limits;
 mod varint;
 
 pub use self::codec::{decode_message, encode, encode_message};
+pub(crate) use self::codec::{put_identity, put_refusal};
 pub use self::decoder::Decoder;
 pub use self::error::{DecodeError, EncodeError, FragmentFault};
 pub use self::frame::{
@@ -51,7 +52,6 @@ pub use self::frame::{
     Signal, TypeVerdict, WirePid, WireReason, WireRight,
 };
 pub use self::greeting::{Greeting, NONCE_BYTES, PROOF_BYTES, Proof, Refusal, WireIdentity};
-pub(crate) use self::codec::{put_identity, put_refusal};
 pub use self::limits::Limits;
 
 /// Number of the format that this crate speaks, for two nodes to compare when they connect.

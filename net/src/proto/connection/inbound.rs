@@ -280,12 +280,7 @@ impl Connection {
     }
 
     /// What answers a signal of ours, or ends a relation, needs no proof: the relation is one.
-    fn admit_signal(
-        &mut self,
-        pair: &Pair,
-        signal: &Signal,
-        tables: &Tables,
-    ) -> Result<Parcel, Violation> {
+    fn admit_signal(&mut self, pair: &Pair, signal: &Signal, tables: &Tables) -> Result<Parcel, Violation> {
         match signal {
             Signal::Link | Signal::Monitor { .. } | Signal::Exit { cause: ExitCause::Request, .. } => {
                 self.admit(pair, tables)
