@@ -200,6 +200,11 @@ unsafe impl<T: Send> Send for Answer<T> {}
 unsafe impl<T: Send> Sync for Answer<T> {}
 
 impl<T> Answer<T> {
+    /// One that never comes.
+    pub const fn none() -> Self {
+        Self { cell: None }
+    }
+
     /// The outcome, once; pending for ever after. Until then the waker of the last poll is woken
     /// when it comes.
     #[inline(always)]
