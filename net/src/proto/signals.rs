@@ -70,11 +70,17 @@ pub enum Signal {
 /// ```
 /// What is not drawn changes nothing: a LINK received while unlinking was sent before the far end
 /// saw the unlink, and an exit received then is one through a link that no longer stands.
+///
+/// The near end sees what was received later than it is seen here, and what it sends in between
+/// comes, for it, before. That makes a difference only across an unlink, of which the near end's
+/// ack tells when it was seen: what was received since then waits in `ahead`, and what the near end
+/// sends changes `state`, in the order in which the near end itself has them.
 #[derive(Debug, Default)]
 struct Link {
+    /// As it is for the near end just before it sees the first of `ahead`.
     state: LinkState,
-    /// Numbers of the far end's unlinks that the near end has not acknowledged.
-    owed: VecDeque<u64>,
+    /// Received since the first unlink that the near end has not acknowledged, from that on.
+    ahead: VecDeque<Received>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,9 +91,65 @@ enum LinkState {
     Unlinking(u64),
 }
 
+/// A signal of the far end that can change a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Received {
+    Link,
+    Unlink(u64),
+    Ack(u64),
+    Exit,
+}
+
+impl LinkState {
+    /// What becomes of it when the near end sees `received`.
+    fn after(self, received: Received) -> Self {
+        match (self, received) {
+            (Self::Nothing, Received::Link) => Self::Active,
+            (Self::Active, Received::Unlink(_) | Received::Exit) => Self::Nothing,
+            (Self::Unlinking(awaited), Received::Ack(number)) if awaited == number => Self::Nothing,
+            _ => self,
+        }
+    }
+}
+
 impl Link {
     fn is_over(&self) -> bool {
-        self.state == LinkState::Nothing && self.owed.is_empty()
+        self.state == LinkState::Nothing && self.ahead.is_empty()
+    }
+
+    /// As it will be when the near end has seen all that was received.
+    fn at_last(&self) -> LinkState {
+        self.ahead.iter().fold(self.state, |state, received| state.after(*received))
+    }
+
+    /// The near end is going to see `received`.
+    fn receive(&mut self, received: Received) {
+        if self.ahead.is_empty() && !matches!(received, Received::Unlink(_)) {
+            self.state = self.state.after(received);
+        } else {
+            self.ahead.push_back(received);
+        }
+    }
+
+    /// The near end acknowledges `number`: it has seen all up to there.
+    fn acknowledge(&mut self, number: u64) -> Passage {
+        if self.ahead.front() != Some(&Received::Unlink(number)) {
+            return Stale;
+        }
+        self.state = self.state.after(Received::Unlink(number));
+        self.ahead.pop_front();
+        while let Some(received) = self.ahead.pop_front_if(|next| !matches!(next, Received::Unlink(_))) {
+            self.state = self.state.after(received);
+        }
+        Pass
+    }
+
+    /// The numbers of the unlinks that wait for an ack.
+    fn owed(&self) -> impl Iterator<Item = u64> {
+        self.ahead.iter().filter_map(|received| match *received {
+            Received::Unlink(number) => Some(number),
+            _ => None,
+        })
     }
 }
 
@@ -135,7 +197,11 @@ impl Relations {
             Signal::Unlink { number } => self.unlink(near, far, number),
             Signal::UnlinkAck { number } => self.acknowledge(near, far, number),
             Signal::Exit { cause: ExitCause::Link, .. } => {
-                self.change(near, far, |link| pass_if(std::mem::take(&mut link.state) == LinkState::Active))
+                self.change(near, far, |link| {
+                    let active = link.at_last() == LinkState::Active;
+                    link.state = link.state.after(Received::Exit);
+                    pass_if(active)
+                })
             }
             Signal::Exit { .. } => Pass,
             Signal::Monitor { number } => {
@@ -160,54 +226,18 @@ impl Relations {
         near: NearId,
         signal: &Signal,
     ) -> Result<Passage, Violation> {
-        let too_many = |what| Err(Violation::TooMany { what, limit: self.limit });
         Ok(match *signal {
-            Signal::Link => {
-                if self.links.get(near, far, 0).is_none() && self.links.len() >= self.limit {
-                    return too_many("links");
-                }
-                self.change(near, far, |link| {
-                    let new = link.state == LinkState::Nothing;
-                    if new {
-                        link.state = LinkState::Active;
-                    }
-                    pass_if(new)
-                })
-            }
-            Signal::Unlink { number } => {
-                let owed = self.links.get(near, far, 0).map_or(0, |link| link.owed.len());
-                if (owed == 0 && self.links.len() >= self.limit) || owed >= self.limit {
-                    return too_many("links");
-                }
-                self.change(near, far, |link| {
-                    if link.state == LinkState::Active {
-                        link.state = LinkState::Nothing;
-                    }
-                    link.owed.push_back(number);
-                    Pass
-                })
-            }
-            Signal::UnlinkAck { number } => self.change(near, far, |link| {
-                let awaited = link.state == LinkState::Unlinking(number);
-                if awaited {
-                    link.state = LinkState::Nothing;
-                }
-                pass_if(awaited)
-            }),
-            Signal::Exit { cause: ExitCause::Link, .. } => self.change(near, far, |link| {
-                let active = link.state == LinkState::Active;
-                if active {
-                    link.state = LinkState::Nothing;
-                }
-                pass_if(active)
-            }),
+            Signal::Link => return self.receive(near, far, Received::Link),
+            Signal::Unlink { number } => return self.receive(near, far, Received::Unlink(number)),
+            Signal::UnlinkAck { number } => return self.receive(near, far, Received::Ack(number)),
+            Signal::Exit { cause: ExitCause::Link, .. } => return self.receive(near, far, Received::Exit),
             Signal::Exit { .. } => Pass,
             Signal::Monitor { number } => {
                 if self.theirs.get(near, far, number).is_some() {
                     return Err(Violation::Repeated { what: "monitor", number });
                 }
                 if self.theirs.len() >= self.limit {
-                    return too_many("monitors");
+                    return Err(Violation::TooMany { what: "monitors", limit: self.limit });
                 }
                 self.theirs.insert(near, far, number, ());
                 Pass
@@ -222,8 +252,8 @@ impl Relations {
         let mut signals = Vec::new();
         for (_, far, _, link) in self.links.take_near(near) {
             // What it owed is paid, or the far end would wait for ever.
-            signals.extend(link.owed.into_iter().map(|number| (far, Signal::UnlinkAck { number })));
-            if link.state == LinkState::Active {
+            signals.extend(link.owed().map(|number| (far, Signal::UnlinkAck { number })));
+            if link.at_last() == LinkState::Active {
                 signals.push((far, Signal::Exit { cause: ExitCause::Link, reason: reason.clone() }));
             }
         }
@@ -247,7 +277,7 @@ impl Relations {
         let links = if all { self.links.take_all() } else { taken(&mut self.links, far) };
         let ours = if all { self.ours.take_all() } else { taken(&mut self.ours, far) };
         let theirs = if all { self.theirs.take_all() } else { taken(&mut self.theirs, far) };
-        let links = links.into_iter().filter_map(|(near, far, _, link)| match link.state {
+        let links = links.into_iter().filter_map(|(near, far, _, link)| match link.at_last() {
             LinkState::Nothing => None,
             LinkState::Active => {
                 Some((near, far, Signal::Exit { cause: ExitCause::Link, reason: reason.clone() }))
@@ -271,12 +301,8 @@ impl Relations {
             return Err(CommandError::TooMany { what: "links", limit: self.limit });
         }
         Ok(self.change(near, far, |link| {
-            // While an ack is owed, the far end ignores links. So it would this one, and what the
-            // near end takes for a link falls with the unlink that it has yet to see.
-            let new = link.state != LinkState::Active;
-            if new {
-                link.state = if link.owed.is_empty() { LinkState::Active } else { LinkState::Nothing };
-            }
+            let new = link.at_last() != LinkState::Active;
+            link.state = LinkState::Active;
             pass_if(new)
         }))
     }
@@ -289,13 +315,33 @@ impl Relations {
     }
 
     fn acknowledge(&mut self, near: NearId, far: FarId, number: u64) -> Passage {
-        self.change(near, far, |link| {
-            let owed = link.owed.front() == Some(&number);
-            if owed {
-                link.owed.pop_front();
+        self.change(near, far, |link| link.acknowledge(number))
+    }
+
+    fn receive(&mut self, near: NearId, far: FarId, received: Received) -> Result<Passage, Violation> {
+        let full = match self.links.get(near, far, 0) {
+            Some(link) => link.ahead.len() >= self.limit,
+            None => {
+                self.links.len() >= self.limit && matches!(received, Received::Link | Received::Unlink(_))
             }
-            pass_if(owed)
-        })
+        };
+        if full {
+            return Err(Violation::TooMany { what: "links", limit: self.limit });
+        }
+        Ok(self.change(near, far, |link| {
+            let before = link.at_last();
+            let passage = match received {
+                // Behind an unlink, what the near end is going to make of a link is not known yet.
+                Received::Link => pass_if(before == LinkState::Nothing || !link.ahead.is_empty()),
+                Received::Unlink(_) => Pass,
+                Received::Ack(number) => pass_if(before == LinkState::Unlinking(number)),
+                Received::Exit => pass_if(before == LinkState::Active),
+            };
+            if passage == Pass {
+                link.receive(received);
+            }
+            passage
+        }))
     }
 
     /// Changes a link, and forgets it when nothing is left of it.
