@@ -72,6 +72,9 @@ pub enum NodeEvent {
     Far {
         /// The node that it is about.
         peer: NodeName,
+        /// The incarnation that it is about: an actor may have relations with actors of two, who
+        /// differ in nothing else.
+        incarnation: u128,
         /// What happened.
         event: Event,
     },
@@ -313,12 +316,12 @@ impl Node {
     ) -> Result<(), CommandError> {
         if let Some((conn, current)) = self.standing(peer) {
             if current != incarnation {
-                self.undo_signal(peer, from, to.id, &signal);
+                self.undo_signal(peer, incarnation, from, to.id, &signal);
                 return Ok(());
             }
             return self.with(now, conn, |connection, tables| connection.signal(tables, from, to, &signal));
         }
-        self.queue(peer, Some(incarnation), Command::Signal { from, to, signal });
+        self.queue(peer, Command::Signal { from, incarnation, to, signal });
         Ok(())
     }
 
@@ -335,7 +338,7 @@ impl Node {
         request: NodeRequest,
     ) -> Result<(), CommandError> {
         let Some((conn, _)) = self.standing(peer) else {
-            self.queue(peer, None, Command::Request { token, request });
+            self.queue(peer, Command::Request { token, request });
             return Ok(());
         };
         let number = self.with(now, conn, |connection, _| connection.request(&request))?;
@@ -534,18 +537,19 @@ impl Node {
         self.lines.insert(conn, Line::Standing(Box::new(connection)));
         self.peer(&peer.name).connected(conn, peer.incarnation);
         self.events.push_back(NodeEvent::Up { conn, peer: peer.clone() });
-        for (incarnation, command) in self.peer(&peer.name).take_queue() {
-            if incarnation.is_none_or(|wanted| wanted == peer.incarnation) {
-                self.carry_out(now, conn, &peer.name, command);
-            } else {
-                self.undo(&peer.name, command);
+        for command in self.peer(&peer.name).take_queue() {
+            match command {
+                Command::Signal { incarnation, .. } if incarnation != peer.incarnation => {
+                    self.undo(&peer.name, command);
+                }
+                _ => self.carry_out(now, conn, &peer.name, command),
             }
         }
     }
 
     fn carry_out(&mut self, now: Duration, conn: ConnId, peer: &NodeName, command: Command) {
         let done = match &command {
-            Command::Signal { from, to, signal } => {
+            Command::Signal { from, to, signal, .. } => {
                 self.with(now, conn, |connection, tables| connection.signal(tables, *from, *to, signal))
             }
             Command::Request { token, request } => {
@@ -558,11 +562,11 @@ impl Node {
         }
     }
 
-    fn queue(&mut self, peer: &NodeName, incarnation: Option<u128>, command: Command) {
+    fn queue(&mut self, peer: &NodeName, command: Command) {
         if self.peer(peer).state() == PeerState::Backoff {
             return self.undo(peer, command);
         }
-        if let Err(command) = self.peer(peer).queue(incarnation, command) {
+        if let Err(command) = self.peer(peer).queue(command) {
             self.undo(peer, command);
         }
         self.connect(peer, false);
@@ -571,12 +575,21 @@ impl Node {
     /// A command will not reach its node: whoever waits for an effect is told.
     fn undo(&mut self, peer: &NodeName, command: Command) {
         match command {
-            Command::Signal { from, to, signal } => self.undo_signal(peer, from, to.id, &signal),
+            Command::Signal { from, incarnation, to, signal } => {
+                self.undo_signal(peer, incarnation, from, to.id, &signal);
+            }
             Command::Request { token, .. } => self.events.push_back(NodeEvent::NotAsked { token }),
         }
     }
 
-    fn undo_signal(&mut self, peer: &NodeName, from: NearId, to: FarId, signal: &Signal) {
+    fn undo_signal(
+        &mut self,
+        peer: &NodeName,
+        incarnation: u128,
+        from: NearId,
+        to: FarId,
+        signal: &Signal,
+    ) {
         let reason = Reason::NoConnection;
         let answer = match *signal {
             Signal::Link => Signal::Exit { cause: ExitCause::Link, reason },
@@ -585,7 +598,7 @@ impl Node {
             _ => return,
         };
         let event = Event::Signal { to: from, from: FarPid { id: to, authenticator: 0 }, signal: answer };
-        self.events.push_back(NodeEvent::Far { peer: peer.clone(), event });
+        self.events.push_back(NodeEvent::Far { peer: peer.clone(), incarnation, event });
     }
 
     fn handshake_failed(&mut self, now: Duration, conn: ConnId, error: HandshakeError) {
@@ -611,7 +624,7 @@ impl Node {
     }
 
     fn unreachable(&mut self, peer: &NodeName) {
-        for (_, command) in self.peer(peer).take_queue() {
+        for command in self.peer(peer).take_queue() {
             self.undo(peer, command);
         }
         self.notify_watchers(peer);
@@ -650,7 +663,8 @@ impl Node {
             if let Event::Ended { cause } = event {
                 return Some((peer, cause));
             }
-            self.events.push_back(NodeEvent::Far { peer: peer.name.clone(), event });
+            let (name, incarnation) = (peer.name.clone(), peer.incarnation);
+            self.events.push_back(NodeEvent::Far { peer: name, incarnation, event });
         }
         None
     }

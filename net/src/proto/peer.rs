@@ -24,6 +24,8 @@ pub enum Command {
     Signal {
         /// From whom.
         from: NearId,
+        /// To an actor of which incarnation of the peer.
+        incarnation: u128,
         /// To whom.
         to: FarPid,
         /// What it says.
@@ -103,7 +105,7 @@ pub(crate) struct Peer {
     pub(crate) keep: bool,
     backoff: Backoff,
     former: VecDeque<u128>,
-    queue: VecDeque<(Option<u128>, Command)>,
+    queue: VecDeque<Command>,
     queued_bytes: usize,
     /// Monitors of the node: whose, and which.
     pub(crate) watchers: BTreeSet<(NearId, u64)>,
@@ -245,18 +247,18 @@ impl Peer {
     }
 
     /// Queues a command for when there is a connection; gives it back when there is no room.
-    pub(crate) fn queue(&mut self, incarnation: Option<u128>, command: Command) -> Result<(), Command> {
+    pub(crate) fn queue(&mut self, command: Command) -> Result<(), Command> {
         let bytes = size_of_command(&command);
         if self.queue.len() >= self.most_commands || self.queued_bytes + bytes > self.most_bytes {
             return Err(command);
         }
         self.queued_bytes += bytes;
-        self.queue.push_back((incarnation, command));
+        self.queue.push_back(command);
         Ok(())
     }
 
     /// Takes all that was queued.
-    pub(crate) fn take_queue(&mut self) -> VecDeque<(Option<u128>, Command)> {
+    pub(crate) fn take_queue(&mut self) -> VecDeque<Command> {
         self.queued_bytes = 0;
         std::mem::take(&mut self.queue)
     }

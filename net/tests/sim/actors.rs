@@ -215,9 +215,9 @@ impl World {
 
     pub(crate) fn handle_far(&mut self, host: usize, event: NodeEvent) {
         match event {
-            NodeEvent::Far { peer, event } => {
+            NodeEvent::Far { peer, incarnation, event } => {
                 let peer = self.index_of(&peer);
-                self.handle_event(host, peer, event);
+                self.handle_event(host, peer, incarnation, event);
             }
             NodeEvent::Asked { token, number } => {
                 let (peer, near) = self.hosts[host].waiting.remove(&token).unwrap();
@@ -235,7 +235,7 @@ impl World {
         self.hosts[host].up[&peer].0
     }
 
-    fn handle_event(&mut self, host: usize, peer: usize, event: Event) {
+    fn handle_event(&mut self, host: usize, peer: usize, incarnation: u128, event: Event) {
         match event {
             Event::Message { to, from, right, payload, .. } => {
                 self.arrived(host, peer, to, from, &payload);
@@ -255,7 +255,9 @@ impl World {
                 self.totals.dead += 1;
                 self.count_arrival(host, peer);
             }
-            Event::Signal { to, from, signal } => self.signalled(host, peer, to, from, signal),
+            Event::Signal { to, from, signal } => {
+                self.signalled(host, (peer, incarnation), to, from, signal);
+            }
             Event::Reply { number, reply, .. } => {
                 let conn = self.conn_to(host, peer);
                 let open = self.hosts[host].asks.remove(&(peer, conn, number));
@@ -341,7 +343,14 @@ impl World {
         actor.room();
     }
 
-    fn signalled(&mut self, host: usize, peer: usize, to: NearId, from: FarPid, signal: Signal) {
+    fn signalled(
+        &mut self,
+        host: usize,
+        (peer, incarnation): (usize, u128),
+        to: NearId,
+        from: FarPid,
+        signal: Signal,
+    ) {
         let lives = self.hosts[host].lives;
         if let Signal::Down { number, reason } = &signal {
             self.totals.downs += 1;
@@ -352,21 +361,15 @@ impl World {
             assert_eq!(monitor.downs, 1, "{number} of {to:?}");
             return;
         }
-        let incarnation = self.hosts[host].up.get(&peer).map(|up| up.1);
         let Some(actor) = self.hosts[host].actors.get_mut(&to) else { return };
-        // A signal in place of one that could not be sent names whom it was for.
-        let id = from.id;
-        let same = |place: &&Place| (place.0, place.2, place.3) == (peer, id.slot, id.generation);
-        let known = actor.links.keys().rev().find(same).copied();
-        let place = known.or(incarnation.map(|life| (peer, life, id.slot, id.generation)));
-        let Some(place) = place else { return };
+        let place = (peer, incarnation, from.id.slot, from.id.generation);
         match signal {
             Signal::Link => _ = actor.links.entry(place).or_insert(Link::Active),
             Signal::Unlink { number } => {
                 if actor.links.get(&place) == Some(&Link::Active) {
                     actor.links.remove(&place);
                 }
-                let target = Target { host: peer, incarnation: place.1, pid: from };
+                let target = Target { host: peer, incarnation, pid: from };
                 self.signal(host, to, target, Signal::UnlinkAck { number });
             }
             Signal::UnlinkAck { number } => {

@@ -67,9 +67,9 @@ fn so_many_commands_wait_and_no_more() {
         let name: Box<str> = "x".into();
         Command::Request { token, request: NodeRequest::Lookup { name: name.clone(), type_name: name } }
     };
-    at.queue(None, command(1)).unwrap();
-    assert_eq!(at.queue(None, command(2)), Err(command(2)));
+    at.queue(command(1)).unwrap();
+    assert_eq!(at.queue(command(2)), Err(command(2)));
     assert_eq!(at.take_queue().len(), 1);
     at.most_bytes = 10;
-    assert!(at.queue(None, command(3)).is_err());
+    assert!(at.queue(command(3)).is_err());
 }
