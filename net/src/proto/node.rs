@@ -372,7 +372,7 @@ impl Node {
             }
         }
         for peer in self.peers.values_mut() {
-            peer.watchers.retain(|(watcher, _)| *watcher != actor);
+            peer.actor_ended(actor);
         }
         self.tables.exports.remove(actor);
     }

@@ -248,6 +248,9 @@ impl Peer {
 
     /// Queues a command for when there is a connection; gives it back when there is no room.
     pub(crate) fn queue(&mut self, command: Command) -> Result<(), Command> {
+        if self.takes_back(&command) {
+            return Ok(());
+        }
         let bytes = size_of_command(&command);
         if self.queue.len() >= self.most_commands || self.queued_bytes + bytes > self.most_bytes {
             return Err(command);
@@ -255,6 +258,34 @@ impl Peer {
         self.queued_bytes += bytes;
         self.queue.push_back(command);
         Ok(())
+    }
+
+    /// Whether `command` takes off a monitor that still waits here: then neither is sent, and no
+    /// down comes of a monitor that was taken off.
+    fn takes_back(&mut self, command: &Command) -> bool {
+        let Command::Signal { from, incarnation, to, signal: Signal::Demonitor { number } } = command else {
+            return false;
+        };
+        let monitor = Signal::Monitor { number: *number };
+        let monitor = Command::Signal { from: *from, incarnation: *incarnation, to: *to, signal: monitor };
+        let Some(at) = self.queue.iter().position(|queued| *queued == monitor) else { return false };
+        self.queue.remove(at);
+        self.queued_bytes -= size_of_command(&monitor);
+        true
+    }
+
+    /// An actor has ended: relations that it asked for are not begun any more.
+    pub(crate) fn actor_ended(&mut self, actor: NearId) {
+        self.watchers.retain(|(watcher, _)| *watcher != actor);
+        let queued_bytes = &mut self.queued_bytes;
+        self.queue.retain(|command| {
+            let begins = matches!(command, Command::Signal { from, signal, .. }
+                if *from == actor && matches!(signal, Signal::Link | Signal::Monitor { .. }));
+            if begins {
+                *queued_bytes -= size_of_command(command);
+            }
+            !begins
+        });
     }
 
     /// Takes all that was queued.
