@@ -582,14 +582,7 @@ impl Node {
         }
     }
 
-    fn undo_signal(
-        &mut self,
-        peer: &NodeName,
-        incarnation: u128,
-        from: NearId,
-        to: FarId,
-        signal: &Signal,
-    ) {
+    fn undo_signal(&mut self, peer: &NodeName, incarnation: u128, from: NearId, to: FarId, signal: &Signal) {
         let reason = Reason::NoConnection;
         let answer = match *signal {
             Signal::Link => Signal::Exit { cause: ExitCause::Link, reason },

@@ -196,13 +196,11 @@ impl Relations {
             Signal::Link => return self.link(near, far),
             Signal::Unlink { number } => self.unlink(near, far, number),
             Signal::UnlinkAck { number } => self.acknowledge(near, far, number),
-            Signal::Exit { cause: ExitCause::Link, .. } => {
-                self.change(near, far, |link| {
-                    let active = link.at_last() == LinkState::Active;
-                    link.state = link.state.after(Received::Exit);
-                    pass_if(active)
-                })
-            }
+            Signal::Exit { cause: ExitCause::Link, .. } => self.change(near, far, |link| {
+                let active = link.at_last() == LinkState::Active;
+                link.state = link.state.after(Received::Exit);
+                pass_if(active)
+            }),
             Signal::Exit { .. } => Pass,
             Signal::Monitor { number } => {
                 if self.ours.get(near, far, number).is_some() {

@@ -444,7 +444,8 @@ impl<M: Payload> Pair<M> {
             }
         }
         assert_eq!(duty, expected);
-        let rest: Vec<u32> = std::iter::from_fn(|| staged.pop()).chain(messages).map(|message| message.number()).collect();
+        let rest: Vec<u32> =
+            std::iter::from_fn(|| staged.pop()).chain(messages).map(|message| message.number()).collect();
         let left: Vec<u32> = numbers[accepted..].iter().map(|number| M::seen(*number)).collect();
         assert_eq!(rest, left);
     }
