@@ -40,7 +40,7 @@ pub enum Admission {
 }
 
 /// What a purse asks to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Want {
     pub(crate) messages: u32,
     pub(crate) bytes: u64,
@@ -54,12 +54,6 @@ struct Purse {
     /// Wanted, and not yet granted.
     wanted: Want,
     waiting: VecDeque<(Ticket, u64)>,
-}
-
-impl Default for Want {
-    fn default() -> Self {
-        Self { messages: 0, bytes: 0 }
-    }
 }
 
 impl Purse {

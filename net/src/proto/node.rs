@@ -102,6 +102,7 @@ pub enum NodeEvent {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "handshakes are few and short")]
 enum Line {
     Shaking {
         handshake: Handshake,
@@ -264,7 +265,7 @@ impl Node {
     /// Appends what has to be written to a transport; `false` if there is nothing.
     pub fn poll_transmit(&mut self, conn: ConnId, out: &mut Vec<u8>) -> bool {
         let before = out.len();
-        let any = match self.lines.get_mut(&conn) {
+        match self.lines.get_mut(&conn) {
             Some(Line::Standing(connection)) => {
                 let any = connection.poll_transmit(out);
                 self.gather(conn);
@@ -280,8 +281,7 @@ impl Node {
                 out.len() > before
             }
             None => false,
-        };
-        any
+        }
     }
 
     /// The next thing to tell.

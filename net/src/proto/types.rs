@@ -49,7 +49,7 @@ pub enum TypeState {
     Asked,
     /// Messages go in this version under this number.
     Agreed {
-        /// The number for [`send`](super::Connection::send).
+        /// The number for [`send`](super::Connection::try_send).
         number: u32,
         /// The version to encode.
         version: u16,

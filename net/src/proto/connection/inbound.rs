@@ -32,7 +32,7 @@ impl Connection {
         &mut self,
         now: Duration,
         frame: &Frame<'_>,
-        tables: &mut Tables,
+        tables: &Tables,
     ) -> Result<(), Violation> {
         match *frame {
             Frame::Send { pair, type_number, payload } => {
@@ -57,7 +57,9 @@ impl Connection {
                     return Ok(());
                 }
                 self.grants.take_back(now, mailbox, messages, bytes)?;
-                self.events.push_back(Event::CreditReturned { mailbox, messages, bytes });
+                if (messages, bytes) != (0, 0) {
+                    self.events.push_back(Event::CreditReturned { mailbox, messages, bytes });
+                }
                 Ok(())
             }
             Frame::TypeOffer { number, name, versions } => {
