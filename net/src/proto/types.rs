@@ -238,7 +238,7 @@ mod tests {
         let state = sender.handle_answer(offer.number, verdict).unwrap().1;
         assert_eq!(receiver.meaning(0).is_ok(), matches!(state, TypeState::Agreed { .. }));
         assert_eq!(sender.may_send(0).is_ok(), matches!(state, TypeState::Agreed { .. }));
-        assert_eq!(sender.handle_answer(0, verdict).is_err(), true, "an answer comes once");
+        assert!(sender.handle_answer(0, verdict).is_err(), "an answer comes once");
         state
     }
 

@@ -25,7 +25,7 @@ impl World {
             }
             let target = known[self.random.below(known.len())];
             match self.random.below(20) {
-                0..=8 => self.send(host, near, target, self.now.subsec_millis() % 20 == 0),
+                0..=8 => self.send(host, near, target, self.now.subsec_millis().is_multiple_of(20)),
                 9 | 10 => self.send(host, near, target, true),
                 11..=13 => self.toggle_link(host, near, target),
                 14..=16 => self.monitor(host, near, target),
@@ -292,7 +292,8 @@ impl World {
                 let Some(near) = self.hosts[host].asked.remove(&(peer, conn, number)) else { return };
                 if let NodeAnswer::Found(pid) = answer {
                     let incarnation = self.hosts[host].up[&peer].1;
-                    let actor = self.hosts[host].actors.get_mut(&near).unwrap();
+                    // Who asked may have ended while the request waited to be sent.
+                    let Some(actor) = self.hosts[host].actors.get_mut(&near) else { return };
                     actor.known.push(Target { host: peer, incarnation, pid });
                 }
             }
