@@ -1,14 +1,16 @@
 //! One frame to bytes and back.
 //!
-//! Each body is a short head and, last, at most one payload behind its length. Encoding writes the
-//! head, then knows the whole length before it copies the payload. Decoding must end exactly where
+//! Each body is a short head and, last, at most one long payload behind its length. Encoding writes
+//! the head, then knows the whole length before it copies that payload. Decoding must end exactly where
 //! the frame does.
 
 use super::error::{DecodeError, EncodeError};
 use super::fields::Fields;
 use super::frame::{
-    Answer, ExitCause, Fragment, Frame, GoodbyeCause, Lane, Pair, Payload, Signal, WirePid, WireReason,
+    Answer, ExitCause, Fragment, Frame, FrameKind, GoodbyeCause, Outcome, Pair, Payload, Request, Signal,
+    TypeVerdict, WirePid, WireReason, WireRight,
 };
+use super::greeting::{Greeting, Refusal, WireIdentity};
 use super::limits::Limits;
 use super::{code, varint};
 
@@ -54,7 +56,7 @@ pub fn encode(frame: &Frame<'_>, limits: &Limits, out: &mut Vec<u8>) -> Result<(
 /// Appends the bytes that fragments carry: `frame` without a length.
 ///
 /// # Errors
-/// When `frame` is not a send, signal or reply, or is over `message_bytes`. `out` is as before.
+/// When `frame` is not a send, ask, signal or reply, or is over `message_bytes`. `out` is as before.
 pub fn encode_message(frame: &Frame<'_>, limits: &Limits, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let kind = frame.kind();
     if !travels_in_fragments(frame) {
@@ -74,7 +76,7 @@ pub fn encode_message(frame: &Frame<'_>, limits: &Limits, out: &mut Vec<u8>) -> 
 /// The frame whose fragments were put together to `bytes`.
 ///
 /// # Errors
-/// When the bytes are not exactly one send, signal or reply.
+/// When the bytes are not exactly one send, ask, signal or reply.
 ///
 /// # Examples
 /// ```
@@ -113,7 +115,7 @@ pub(crate) fn decode_body<'a>(
 }
 
 const fn travels_in_fragments(frame: &Frame<'_>) -> bool {
-    matches!(frame.kind().lane(), Lane::Ordinary)
+    matches!(frame.kind(), FrameKind::Send | FrameKind::Signal | FrameKind::Reply | FrameKind::Ask)
 }
 
 /// Writes all of the frame's body but its payload, which it returns.
@@ -130,20 +132,71 @@ fn put_head<'a>(frame: &Frame<'a>, out: &mut Vec<u8>) -> &'a [u8] {
         }
         Frame::Reply { pair, right, answer } => {
             put_pair(code::REPLY, &pair, out);
-            varint::put(right.number, out);
-            out.extend_from_slice(&right.authenticator.to_le_bytes());
+            put_right(&right, out);
             match answer {
                 Answer::Value(payload) => put_with_payload(code::answer::VALUE, payload, out),
                 Answer::Dropped => put_alone(code::answer::DROPPED, out),
             }
         }
-        Frame::Credit { mailbox, messages, bytes } => {
-            out.push(code::CREDIT);
+        Frame::Ask { pair, right, type_number, payload } => {
+            put_pair(code::ASK, &pair, out);
+            put_right(&right, out);
+            varint::put(type_number.into(), out);
+            put_payload_length(payload, out)
+        }
+        Frame::Credit { mailbox, messages, bytes } => put_room(code::CREDIT, &mailbox, messages, bytes, out),
+        Frame::Want { mailbox, messages, bytes } => put_room(code::WANT, &mailbox, messages, bytes, out),
+        Frame::Returned { mailbox, messages, bytes } => {
+            put_room(code::RETURNED, &mailbox, messages, bytes, out)
+        }
+        Frame::Recall { mailbox } => {
+            out.push(code::RECALL);
             put_pid(&mailbox, out);
-            varint::put(messages.into(), out);
-            varint::put(bytes, out);
             &[]
         }
+        Frame::TypeOffer { number, name, versions } => {
+            out.push(code::TYPE_OFFER);
+            varint::put(number.into(), out);
+            put_whole(name, out);
+            put_payload_length(versions, out)
+        }
+        Frame::TypeAnswer { number, verdict } => {
+            out.push(code::TYPE_ANSWER);
+            varint::put(number.into(), out);
+            put_verdict(verdict, out)
+        }
+        Frame::Request { number, request } => {
+            out.push(code::REQUEST);
+            varint::put(number, out);
+            let (code, name, detail) = match request {
+                Request::Lookup { name, type_name } => (code::request::LOOKUP, name, type_name),
+                Request::Spawn { factory, args } => (code::request::SPAWN, factory, args),
+            };
+            out.push(code);
+            put_whole(name, out);
+            put_payload_length(detail, out)
+        }
+        Frame::Outcome { number, outcome } => {
+            out.push(code::OUTCOME);
+            varint::put(number, out);
+            match outcome {
+                Outcome::Found(pid) => {
+                    out.push(code::outcome::FOUND);
+                    put_pid(&pid, out);
+                    &[]
+                }
+                Outcome::Absent => put_alone(code::outcome::ABSENT, out),
+                Outcome::Denied => put_alone(code::outcome::DENIED, out),
+                Outcome::Failed(detail) => put_with_payload(code::outcome::FAILED, detail, out),
+            }
+        }
+        Frame::Gone { slot, generation } => {
+            out.push(code::GONE);
+            varint::put(slot.into(), out);
+            varint::put(generation.into(), out);
+            &[]
+        }
+        Frame::Greeting(greeting) => put_greeting(&greeting, out),
         Frame::Heartbeat { number, seen } => {
             out.push(code::HEARTBEAT);
             varint::put(number, out);
@@ -176,6 +229,94 @@ fn put_pid(pid: &WirePid, out: &mut Vec<u8>) {
     varint::put(pid.slot.into(), out);
     varint::put(pid.generation.into(), out);
     out.extend_from_slice(&pid.authenticator.to_le_bytes());
+}
+
+fn put_right(right: &WireRight, out: &mut Vec<u8>) {
+    varint::put(right.number, out);
+    out.extend_from_slice(&right.authenticator.to_le_bytes());
+}
+
+fn put_room<'a>(kind: u8, mailbox: &WirePid, messages: u32, bytes: u64, out: &mut Vec<u8>) -> &'a [u8] {
+    out.push(kind);
+    put_pid(mailbox, out);
+    varint::put(messages.into(), out);
+    varint::put(bytes, out);
+    &[]
+}
+
+fn put_verdict<'a>(verdict: TypeVerdict, out: &mut Vec<u8>) -> &'a [u8] {
+    match verdict {
+        TypeVerdict::Agreed { version } => put_numbered(code::verdict::AGREED, version.into(), out),
+        TypeVerdict::Unknown => put_alone(code::verdict::UNKNOWN, out),
+        TypeVerdict::NoCommonVersion => put_alone(code::verdict::NO_COMMON_VERSION, out),
+        TypeVerdict::Differs { version, fingerprint } => {
+            put_numbered(code::verdict::DIFFERS, version.into(), out);
+            out.extend_from_slice(&fingerprint.to_le_bytes());
+            &[]
+        }
+    }
+}
+
+fn put_greeting<'a>(greeting: &Greeting<'a>, out: &mut Vec<u8>) -> &'a [u8] {
+    match greeting {
+        Greeting::Hello { lowest, highest, nonce } => {
+            put_numbered(code::HELLO, (*lowest).into(), out);
+            varint::put((*highest).into(), out);
+            out.extend_from_slice(nonce);
+        }
+        Greeting::Challenge { version, nonce } => {
+            put_numbered(code::CHALLENGE, (*version).into(), out);
+            out.extend_from_slice(nonce);
+        }
+        Greeting::Proof(proof) => put_fixed(code::PROOF, &proof.0, out),
+        Greeting::Welcome { proof, identity } => {
+            put_fixed(code::WELCOME, &proof.0, out);
+            put_identity(identity, out);
+        }
+        Greeting::Introduce { proof, identity } => {
+            put_fixed(code::INTRODUCE, &proof.0, out);
+            put_identity(identity, out);
+        }
+        Greeting::Accept(proof) => put_fixed(code::ACCEPT, &proof.0, out),
+        Greeting::Refuse { refusal, proof } => {
+            put_fixed(code::REFUSE, &proof.0, out);
+            put_refusal(*refusal, out);
+        }
+    }
+    &[]
+}
+
+fn put_fixed(code: u8, bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(code);
+    out.extend_from_slice(bytes);
+}
+
+/// Appends an identity; what a proof covers is these bytes.
+pub(crate) fn put_identity(identity: &WireIdentity<'_>, out: &mut Vec<u8>) {
+    put_whole(identity.name, out);
+    out.extend_from_slice(&identity.incarnation.to_le_bytes());
+    for number in [identity.number, identity.frame_bytes, identity.silence_millis] {
+        varint::put(number.into(), out);
+    }
+}
+
+/// Appends a refusal; what a proof covers is these bytes.
+pub(crate) fn put_refusal(refusal: Refusal, out: &mut Vec<u8>) {
+    out.push(match refusal {
+        Refusal::Version { .. } => code::refusal::VERSION,
+        Refusal::WrongKey => code::refusal::WRONG_KEY,
+        Refusal::Oneself => code::refusal::ONESELF,
+        Refusal::SameName => code::refusal::SAME_NAME,
+        Refusal::UnexpectedName => code::refusal::UNEXPECTED_NAME,
+        Refusal::AlreadyConnected => code::refusal::ALREADY_CONNECTED,
+        Refusal::BothDialled => code::refusal::BOTH_DIALLED,
+        Refusal::Superseded => code::refusal::SUPERSEDED,
+        Refusal::Busy => code::refusal::BUSY,
+    });
+    if let Refusal::Version { lowest, highest } = refusal {
+        varint::put(lowest.into(), out);
+        varint::put(highest.into(), out);
+    }
 }
 
 fn put_signal<'a>(signal: &Signal<'a>, out: &mut Vec<u8>) -> &'a [u8] {
@@ -221,6 +362,8 @@ const fn goodbye_code(cause: GoodbyeCause) -> u8 {
         GoodbyeCause::Stopping => code::goodbye::STOPPING,
         GoodbyeCause::BrokenProtocol => code::goodbye::BROKEN_PROTOCOL,
         GoodbyeCause::Silent => code::goodbye::SILENT,
+        GoodbyeCause::Superseded => code::goodbye::SUPERSEDED,
+        GoodbyeCause::Overloaded => code::goodbye::OVERLOADED,
     }
 }
 
@@ -233,6 +376,12 @@ fn put_numbered<'a>(code: u8, number: u64, out: &mut Vec<u8>) -> &'a [u8] {
     out.push(code);
     varint::put(number, out);
     &[]
+}
+
+/// A payload that is not the last field.
+fn put_whole(payload: Payload<'_>, out: &mut Vec<u8>) {
+    varint::put(payload.0.len() as u64, out);
+    out.extend_from_slice(payload.0);
 }
 
 fn put_with_payload<'a>(code: u8, payload: Payload<'a>, out: &mut Vec<u8>) -> &'a [u8] {

@@ -2,8 +2,10 @@
 
 use super::error::DecodeError;
 use super::frame::{
-    Answer, ExitCause, Fragment, Frame, GoodbyeCause, Pair, Payload, Signal, WirePid, WireReason, WireRight,
+    Answer, ExitCause, Fragment, Frame, GoodbyeCause, Outcome, Pair, Payload, Request, Signal, TypeVerdict,
+    WirePid, WireReason, WireRight,
 };
+use super::greeting::{Greeting, Proof, Refusal, WireIdentity};
 use super::{code, varint};
 
 /// What is left to read of a body, and where in the stream that is.
@@ -46,6 +48,41 @@ impl<'a> Fields<'a> {
                 data: self.payload()?,
             }),
             (code::GOODBYE, _) => Frame::Goodbye { cause: self.goodbye_cause()? },
+            (code::ASK, _) => Frame::Ask {
+                pair: self.pair()?,
+                right: self.right()?,
+                type_number: self.number_u32("type number")?,
+                payload: self.payload()?,
+            },
+            (code::WANT, _) => Frame::Want {
+                mailbox: self.pid()?,
+                messages: self.number_u32("wanted messages")?,
+                bytes: self.number("wanted bytes")?,
+            },
+            (code::RECALL, _) => Frame::Recall { mailbox: self.pid()? },
+            (code::RETURNED, _) => Frame::Returned {
+                mailbox: self.pid()?,
+                messages: self.number_u32("returned messages")?,
+                bytes: self.number("returned bytes")?,
+            },
+            (code::TYPE_OFFER, _) => Frame::TypeOffer {
+                number: self.number_u32("type number")?,
+                name: self.payload()?,
+                versions: self.payload()?,
+            },
+            (code::TYPE_ANSWER, _) => {
+                Frame::TypeAnswer { number: self.number_u32("type number")?, verdict: self.verdict()? }
+            }
+            (code::REQUEST, _) => {
+                Frame::Request { number: self.number("request's number")?, request: self.request()? }
+            }
+            (code::OUTCOME, _) => {
+                Frame::Outcome { number: self.number("request's number")?, outcome: self.outcome()? }
+            }
+            (code::GONE, _) => {
+                Frame::Gone { slot: self.number_u32("slot")?, generation: self.number_u32("generation")? }
+            }
+            (kind @ code::HELLO..=code::REFUSE, _) => Frame::Greeting(self.greeting(kind)?),
             unknown => return Err(unknown_code("frame kind", unknown)),
         })
     }
@@ -127,17 +164,112 @@ impl<'a> Fields<'a> {
             (code::goodbye::STOPPING, _) => Ok(GoodbyeCause::Stopping),
             (code::goodbye::BROKEN_PROTOCOL, _) => Ok(GoodbyeCause::BrokenProtocol),
             (code::goodbye::SILENT, _) => Ok(GoodbyeCause::Silent),
+            (code::goodbye::SUPERSEDED, _) => Ok(GoodbyeCause::Superseded),
+            (code::goodbye::OVERLOADED, _) => Ok(GoodbyeCause::Overloaded),
             unknown => Err(unknown_code("goodbye cause", unknown)),
         }
     }
 
+    fn verdict(&mut self) -> Result<TypeVerdict, DecodeError> {
+        match self.code("verdict on a type")? {
+            (code::verdict::AGREED, _) => Ok(TypeVerdict::Agreed { version: self.number_u16("version")? }),
+            (code::verdict::UNKNOWN, _) => Ok(TypeVerdict::Unknown),
+            (code::verdict::NO_COMMON_VERSION, _) => Ok(TypeVerdict::NoCommonVersion),
+            (code::verdict::DIFFERS, _) => Ok(TypeVerdict::Differs {
+                version: self.number_u16("version")?,
+                fingerprint: u64::from_le_bytes(self.fixed("fingerprint")?),
+            }),
+            unknown => Err(unknown_code("verdict on a type", unknown)),
+        }
+    }
+
+    fn request(&mut self) -> Result<Request<'a>, DecodeError> {
+        match self.code("request")? {
+            (code::request::LOOKUP, _) => {
+                Ok(Request::Lookup { name: self.payload()?, type_name: self.payload()? })
+            }
+            (code::request::SPAWN, _) => {
+                Ok(Request::Spawn { factory: self.payload()?, args: self.payload()? })
+            }
+            unknown => Err(unknown_code("request", unknown)),
+        }
+    }
+
+    fn outcome(&mut self) -> Result<Outcome<'a>, DecodeError> {
+        match self.code("outcome")? {
+            (code::outcome::FOUND, _) => Ok(Outcome::Found(self.pid()?)),
+            (code::outcome::ABSENT, _) => Ok(Outcome::Absent),
+            (code::outcome::DENIED, _) => Ok(Outcome::Denied),
+            (code::outcome::FAILED, _) => Ok(Outcome::Failed(self.payload()?)),
+            unknown => Err(unknown_code("outcome", unknown)),
+        }
+    }
+
+    /// `kind` is one of the handshake's.
+    fn greeting(&mut self, kind: u8) -> Result<Greeting<'a>, DecodeError> {
+        Ok(match kind {
+            code::HELLO => Greeting::Hello {
+                lowest: self.number_u16("lowest version")?,
+                highest: self.number_u16("highest version")?,
+                nonce: self.fixed("nonce")?,
+            },
+            code::CHALLENGE => {
+                Greeting::Challenge { version: self.number_u16("version")?, nonce: self.fixed("nonce")? }
+            }
+            code::PROOF => Greeting::Proof(self.proof()?),
+            code::WELCOME => Greeting::Welcome { proof: self.proof()?, identity: self.identity()? },
+            code::INTRODUCE => Greeting::Introduce { proof: self.proof()?, identity: self.identity()? },
+            code::ACCEPT => Greeting::Accept(self.proof()?),
+            _ => {
+                let proof = self.proof()?;
+                Greeting::Refuse { refusal: self.refusal()?, proof }
+            }
+        })
+    }
+
+    fn proof(&mut self) -> Result<Proof, DecodeError> {
+        Ok(Proof(self.fixed("proof")?))
+    }
+
+    fn identity(&mut self) -> Result<WireIdentity<'a>, DecodeError> {
+        Ok(WireIdentity {
+            name: self.payload()?,
+            incarnation: u128::from_le_bytes(self.fixed("incarnation")?),
+            number: self.number_u32("node number")?,
+            frame_bytes: self.number_u32("longest frame")?,
+            silence_millis: self.number_u32("silence")?,
+        })
+    }
+
+    fn refusal(&mut self) -> Result<Refusal, DecodeError> {
+        Ok(match self.code("refusal")? {
+            (code::refusal::VERSION, _) => Refusal::Version {
+                lowest: self.number_u16("lowest version")?,
+                highest: self.number_u16("highest version")?,
+            },
+            (code::refusal::WRONG_KEY, _) => Refusal::WrongKey,
+            (code::refusal::ONESELF, _) => Refusal::Oneself,
+            (code::refusal::SAME_NAME, _) => Refusal::SameName,
+            (code::refusal::UNEXPECTED_NAME, _) => Refusal::UnexpectedName,
+            (code::refusal::ALREADY_CONNECTED, _) => Refusal::AlreadyConnected,
+            (code::refusal::BOTH_DIALLED, _) => Refusal::BothDialled,
+            (code::refusal::SUPERSEDED, _) => Refusal::Superseded,
+            (code::refusal::BUSY, _) => Refusal::Busy,
+            unknown => return Err(unknown_code("refusal", unknown)),
+        })
+    }
+
     fn authenticator(&mut self) -> Result<u64, DecodeError> {
+        Ok(u64::from_le_bytes(self.fixed("authenticator")?))
+    }
+
+    fn fixed<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
         let Some((bytes, left)) = self.left.split_first_chunk() else {
-            return Err(self.ended("authenticator", size_of::<u64>() as u64));
+            return Err(self.ended(field, N as u64));
         };
         self.left = left;
-        self.offset += bytes.len() as u64;
-        Ok(u64::from_le_bytes(*bytes))
+        self.offset += N as u64;
+        Ok(*bytes)
     }
 
     fn payload(&mut self) -> Result<Payload<'a>, DecodeError> {
@@ -160,6 +292,17 @@ impl<'a> Fields<'a> {
         self.left = left;
         self.offset += 1;
         Ok((code, offset))
+    }
+
+    fn number_u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
+        let offset = self.offset;
+        let got = self.number(field)?;
+        u16::try_from(got).map_err(|_| DecodeError::NumberTooLarge {
+            field,
+            offset,
+            got,
+            limit: u16::MAX.into(),
+        })
     }
 
     fn number_u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::error::FragmentFault;
+use super::greeting::Greeting;
 use super::limits::Limits;
 
 /// One unit of the wire format. Payloads are borrowed from the bytes it was read from.
@@ -35,6 +36,18 @@ pub enum Frame<'a> {
         /// The answer.
         answer: Answer<'a>,
     },
+    /// A message for an actor, with the right to answer it in sight.
+    Ask {
+        /// Sender, receiver and place in their order.
+        pair: Pair,
+        /// The right that an answer uses up. It is in the envelope so that the receiver's node can
+        /// answer for an actor that is gone.
+        right: WireRight,
+        /// Number of the message's type in the table exchanged at connection.
+        type_number: u32,
+        /// The encoded message.
+        payload: Payload<'a>,
+    },
     /// Room in a mailbox, granted to the peer's node on top of what it has.
     Credit {
         /// The mailbox that has room.
@@ -44,6 +57,70 @@ pub enum Frame<'a> {
         /// Bytes of payload that may be sent to it.
         bytes: u64,
     },
+    /// Someone waits for room in a mailbox of the peer's.
+    Want {
+        /// The mailbox.
+        mailbox: WirePid,
+        /// Messages that wait, beyond what credit is there for.
+        messages: u32,
+        /// Bytes of payload that they have.
+        bytes: u64,
+    },
+    /// Asks the peer to give back the credit for a mailbox that it does not use.
+    Recall {
+        /// The mailbox.
+        mailbox: WirePid,
+    },
+    /// Gives credit back, after a recall.
+    Returned {
+        /// The mailbox.
+        mailbox: WirePid,
+        /// Messages that will not be sent on this credit.
+        messages: u32,
+        /// Bytes of payload that will not be sent on this credit.
+        bytes: u64,
+    },
+    /// Proposes a number for a type of message that is to be sent.
+    TypeOffer {
+        /// The number: they are given out from 0 on, without gaps, by each side.
+        number: u32,
+        /// Name of the type.
+        name: Payload<'a>,
+        /// Versions that the offerer can encode, ten bytes each: version and fingerprint, least
+        /// significant byte first, falling versions.
+        versions: Payload<'a>,
+    },
+    /// Says whether messages of an offered type are accepted.
+    TypeAnswer {
+        /// The offer's number.
+        number: u32,
+        /// The answer.
+        verdict: TypeVerdict,
+    },
+    /// Asks something of the peer's node rather than of an actor.
+    Request {
+        /// Number of the request, for its outcome.
+        number: u64,
+        /// What is asked.
+        request: Request<'a>,
+    },
+    /// Answers a request.
+    Outcome {
+        /// The request's number.
+        number: u64,
+        /// The answer.
+        outcome: Outcome<'a>,
+    },
+    /// An actor of the sending node's has ended, and nothing more comes from it: whatever is
+    /// remembered about it can be forgotten.
+    Gone {
+        /// Its slot.
+        slot: u32,
+        /// Its generation.
+        generation: u32,
+    },
+    /// Part of the handshake, before anything else.
+    Greeting(Greeting<'a>),
     /// A sign of life.
     Heartbeat {
         /// Counts the heartbeats sent on this connection, from 1.
@@ -72,6 +149,16 @@ impl Frame<'_> {
             Self::Heartbeat { .. } => FrameKind::Heartbeat,
             Self::Fragment(_) => FrameKind::Fragment,
             Self::Goodbye { .. } => FrameKind::Goodbye,
+            Self::Ask { .. } => FrameKind::Ask,
+            Self::Want { .. } => FrameKind::Want,
+            Self::Recall { .. } => FrameKind::Recall,
+            Self::Returned { .. } => FrameKind::Returned,
+            Self::TypeOffer { .. } => FrameKind::TypeOffer,
+            Self::TypeAnswer { .. } => FrameKind::TypeAnswer,
+            Self::Request { .. } => FrameKind::Request,
+            Self::Outcome { .. } => FrameKind::Outcome,
+            Self::Gone { .. } => FrameKind::Gone,
+            Self::Greeting(greeting) => greeting.kind(),
         }
     }
 }
@@ -94,6 +181,38 @@ pub enum FrameKind {
     Fragment,
     /// [`Frame::Goodbye`]
     Goodbye,
+    /// [`Frame::Ask`]
+    Ask,
+    /// [`Frame::Want`]
+    Want,
+    /// [`Frame::Recall`]
+    Recall,
+    /// [`Frame::Returned`]
+    Returned,
+    /// [`Frame::TypeOffer`]
+    TypeOffer,
+    /// [`Frame::TypeAnswer`]
+    TypeAnswer,
+    /// [`Frame::Request`]
+    Request,
+    /// [`Frame::Outcome`]
+    Outcome,
+    /// [`Frame::Gone`]
+    Gone,
+    /// [`Greeting::Hello`]
+    Hello,
+    /// [`Greeting::Challenge`]
+    Challenge,
+    /// [`Greeting::Proof`]
+    Proof,
+    /// [`Greeting::Welcome`]
+    Welcome,
+    /// [`Greeting::Introduce`]
+    Introduce,
+    /// [`Greeting::Accept`]
+    Accept,
+    /// [`Greeting::Refuse`]
+    Refuse,
 }
 
 impl FrameKind {
@@ -101,8 +220,28 @@ impl FrameKind {
     #[must_use]
     pub const fn lane(self) -> Lane {
         match self {
-            Self::Send | Self::Signal | Self::Reply => Lane::Ordinary,
-            Self::Credit | Self::Heartbeat | Self::Goodbye => Lane::Control,
+            Self::Send
+            | Self::Signal
+            | Self::Reply
+            | Self::Ask
+            | Self::TypeOffer
+            | Self::TypeAnswer
+            | Self::Request
+            | Self::Outcome
+            | Self::Gone => Lane::Ordinary,
+            Self::Credit
+            | Self::Heartbeat
+            | Self::Goodbye
+            | Self::Want
+            | Self::Recall
+            | Self::Returned
+            | Self::Hello
+            | Self::Challenge
+            | Self::Proof
+            | Self::Welcome
+            | Self::Introduce
+            | Self::Accept
+            | Self::Refuse => Lane::Control,
             Self::Fragment => Lane::Bulk,
         }
     }
@@ -118,6 +257,22 @@ impl fmt::Display for FrameKind {
             Self::Heartbeat => "heartbeat",
             Self::Fragment => "fragment",
             Self::Goodbye => "goodbye",
+            Self::Ask => "ask",
+            Self::Want => "want",
+            Self::Recall => "recall",
+            Self::Returned => "returned",
+            Self::TypeOffer => "type offer",
+            Self::TypeAnswer => "type answer",
+            Self::Request => "request",
+            Self::Outcome => "outcome",
+            Self::Gone => "gone",
+            Self::Hello => "hello",
+            Self::Challenge => "challenge",
+            Self::Proof => "proof",
+            Self::Welcome => "welcome",
+            Self::Introduce => "introduce",
+            Self::Accept => "accept",
+            Self::Refuse => "refuse",
         })
     }
 }
@@ -285,6 +440,62 @@ pub enum Answer<'a> {
     Dropped,
 }
 
+/// Whether a type of message is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TypeVerdict {
+    /// It is, in this version: the highest that both know.
+    Agreed {
+        /// The version.
+        version: u16,
+    },
+    /// Nothing of that name is known.
+    Unknown,
+    /// The name is known, and none of the versions.
+    NoCommonVersion,
+    /// The highest common version means something else here.
+    Differs {
+        /// The version.
+        version: u16,
+        /// Its fingerprint at whoever answers.
+        fingerprint: u64,
+    },
+}
+
+/// What is asked of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request<'a> {
+    /// The pid that is registered under a name.
+    Lookup {
+        /// The name.
+        name: Payload<'a>,
+        /// Name of the type of message that the asker means to send there.
+        type_name: Payload<'a>,
+    },
+    /// A new actor.
+    Spawn {
+        /// Name of an exported factory.
+        factory: Payload<'a>,
+        /// What it is called with, encoded.
+        args: Payload<'a>,
+    },
+}
+
+/// Answer to a [`Request`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome<'a> {
+    /// This actor.
+    Found(WirePid),
+    /// There is none of that name, or no such factory.
+    Absent,
+    /// The asker may not.
+    Denied,
+    /// It was tried, and failed like this.
+    Failed(Payload<'a>),
+}
+
 /// A piece of a message: of the bytes that [`encode_message`](super::encode_message) makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fragment<'a> {
@@ -328,4 +539,8 @@ pub enum GoodbyeCause {
     BrokenProtocol,
     /// Nothing was heard from the peer for too long.
     Silent,
+    /// Another connection to the peer, or to a later incarnation of it, takes this one's place.
+    Superseded,
+    /// More waits for the peer than may.
+    Overloaded,
 }

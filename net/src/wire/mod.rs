@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `SPEC.md` | the format in words and bytes (below) |
 //! | `frame.rs` | the frames as values |
+//! | `greeting.rs` | the frames of the handshake as values |
 //! | `code.rs` | the numbers that stand for kinds on the wire |
 //! | `varint.rs` | canonical variable-length numbers |
 //! | `codec.rs` | one frame to bytes and back |
@@ -38,19 +39,22 @@ mod decoder;
 mod error;
 mod fields;
 mod frame;
+mod greeting;
 mod limits;
 mod varint;
 
 pub use self::codec::{decode_message, encode, encode_message};
+pub(crate) use self::codec::{put_identity, put_refusal};
 pub use self::decoder::Decoder;
 pub use self::error::{DecodeError, EncodeError, FragmentFault};
 pub use self::frame::{
-    Answer, ExitCause, Fragment, Frame, FrameKind, GoodbyeCause, Lane, Pair, Payload, Signal, WirePid,
-    WireReason, WireRight,
+    Answer, ExitCause, Fragment, Frame, FrameKind, GoodbyeCause, Lane, Outcome, Pair, Payload, Request,
+    Signal, TypeVerdict, WirePid, WireReason, WireRight,
 };
+pub use self::greeting::{Greeting, NONCE_BYTES, PROOF_BYTES, Proof, Refusal, WireIdentity};
 pub use self::limits::Limits;
 
 /// Number of the format that this crate speaks, for two nodes to compare when they connect.
 ///
-/// Frames do not carry it. Any change to the bytes of any frame makes a new number.
+/// Only the handshake carries it. Any change to the bytes of any frame makes a new number.
 pub const FORMAT_VERSION: u16 = 1;

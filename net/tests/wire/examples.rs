@@ -1,8 +1,8 @@
 //! What the golden files mean: each name with its frame, or with what refuses it.
 
 use wharf_net::wire::{
-    Answer, DecodeError, ExitCause, Fragment, FragmentFault, Frame, GoodbyeCause, Pair, Payload, Signal,
-    WirePid, WireReason, WireRight,
+    Answer, DecodeError, ExitCause, Fragment, FragmentFault, Frame, GoodbyeCause, Greeting, Outcome, Pair,
+    Payload, Proof, Refusal, Request, Signal, TypeVerdict, WireIdentity, WirePid, WireReason, WireRight,
 };
 
 const FROM: WirePid = WirePid { node: 0, slot: 42, generation: 7, authenticator: 0x0123_4567_89ab_cdef };
@@ -11,6 +11,19 @@ const PAIR: Pair = Pair { sequence: 5, from: FROM, to: TO };
 const LARGEST: WirePid =
     WirePid { node: u32::MAX, slot: u32::MAX, generation: u32::MAX, authenticator: u64::MAX };
 const RIGHT: WireRight = WireRight { number: 77, authenticator: 0x1122_3344_5566_7788 };
+
+const NONCE: [u8; 32] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+    29, 30, 31, 32,
+];
+const PROOF: Proof = Proof([0xaa; 32]);
+const IDENTITY: WireIdentity<'static> = WireIdentity {
+    name: Payload(b"a"),
+    incarnation: 9,
+    number: 3,
+    frame_bytes: 1 << 20,
+    silence_millis: 5000,
+};
 
 /// Name of a golden file, and the frame that it holds.
 pub(crate) const FRAMES: &[(&str, Frame<'static>)] = &[
@@ -45,13 +58,58 @@ pub(crate) const FRAMES: &[(&str, Frame<'static>)] = &[
     ("demonitor", signal(Signal::Demonitor { number: 200 })),
     ("reply-value", Frame::Reply { pair: PAIR, right: RIGHT, answer: Answer::Value(Payload(b"ok")) }),
     ("reply-dropped", Frame::Reply { pair: PAIR, right: RIGHT, answer: Answer::Dropped }),
-    ("credit", Frame::Credit { mailbox: TO, messages: 64, bytes: 65536 }),
+    ("credit", Frame::Credit { mailbox: FROM, messages: 64, bytes: 65536 }),
     ("heartbeat", Frame::Heartbeat { number: 7, seen: 6 }),
     ("fragment-first", fragment(0, b"part")),
     ("fragment-last", fragment(4, b"end")),
     ("goodbye-stopping", Frame::Goodbye { cause: GoodbyeCause::Stopping }),
     ("goodbye-broken-protocol", Frame::Goodbye { cause: GoodbyeCause::BrokenProtocol }),
     ("goodbye-silent", Frame::Goodbye { cause: GoodbyeCause::Silent }),
+    ("goodbye-superseded", Frame::Goodbye { cause: GoodbyeCause::Superseded }),
+    ("goodbye-overloaded", Frame::Goodbye { cause: GoodbyeCause::Overloaded }),
+    ("ask", Frame::Ask { pair: PAIR, right: RIGHT, type_number: 3, payload: Payload(b"hi") }),
+    ("want", Frame::Want { mailbox: TO, messages: 2, bytes: 200 }),
+    ("recall", Frame::Recall { mailbox: FROM }),
+    ("returned", Frame::Returned { mailbox: TO, messages: 2, bytes: 200 }),
+    (
+        "type-offer",
+        Frame::TypeOffer {
+            number: 0,
+            name: Payload(b"T"),
+            versions: Payload(&[2, 0, 22, 0, 0, 0, 0, 0, 0, 0, 1, 0, 11, 0, 0, 0, 0, 0, 0, 0]),
+        },
+    ),
+    ("type-agreed", verdict(TypeVerdict::Agreed { version: 2 })),
+    ("type-unknown", verdict(TypeVerdict::Unknown)),
+    ("type-no-common-version", verdict(TypeVerdict::NoCommonVersion)),
+    ("type-differs", verdict(TypeVerdict::Differs { version: 2, fingerprint: 23 })),
+    (
+        "request-lookup",
+        Frame::Request {
+            number: 4,
+            request: Request::Lookup { name: Payload(b"bank"), type_name: Payload(b"T") },
+        },
+    ),
+    (
+        "request-spawn",
+        Frame::Request {
+            number: 4,
+            request: Request::Spawn { factory: Payload(b"bank"), args: Payload(&[7]) },
+        },
+    ),
+    ("outcome-found", outcome(Outcome::Found(FROM))),
+    ("outcome-absent", outcome(Outcome::Absent)),
+    ("outcome-denied", outcome(Outcome::Denied)),
+    ("outcome-failed", outcome(Outcome::Failed(Payload(b"no")))),
+    ("gone", Frame::Gone { slot: 42, generation: 7 }),
+    ("hello", Frame::Greeting(Greeting::Hello { lowest: 1, highest: 1, nonce: NONCE })),
+    ("challenge", Frame::Greeting(Greeting::Challenge { version: 1, nonce: NONCE })),
+    ("proof", Frame::Greeting(Greeting::Proof(PROOF))),
+    ("welcome", Frame::Greeting(Greeting::Welcome { proof: PROOF, identity: IDENTITY })),
+    ("introduce", Frame::Greeting(Greeting::Introduce { proof: PROOF, identity: IDENTITY })),
+    ("accept", Frame::Greeting(Greeting::Accept(PROOF))),
+    ("refuse-version", refuse(Refusal::Version { lowest: 1, highest: 1 }, Proof::NONE)),
+    ("refuse-both-dialled", refuse(Refusal::BothDialled, PROOF)),
 ];
 
 /// Name of a golden file, and the error that its bytes are refused with.
@@ -64,7 +122,7 @@ pub(crate) const REFUSALS: &[(&str, DecodeError)] = &[
     ),
     ("refused-payload-past-the-end", DecodeError::Ended { field: "payload", offset: 9, wanted: 5, left: 4 }),
     ("refused-trailing-bytes", DecodeError::TrailingBytes { offset: 7, got: 1 }),
-    ("refused-unknown-kind", DecodeError::UnknownCode { field: "frame kind", offset: 4, got: 8 }),
+    ("refused-unknown-kind", DecodeError::UnknownCode { field: "frame kind", offset: 4, got: 99 }),
     ("refused-overlong-number", DecodeError::OverlongNumber { field: "heartbeat number", offset: 5 }),
     ("refused-number-too-long", DecodeError::NumberTooLong { field: "heartbeat number", offset: 5 }),
     (
@@ -93,4 +151,16 @@ const fn down(reason: WireReason<'static>) -> Frame<'static> {
 
 const fn fragment(start: u64, data: &'static [u8]) -> Frame<'static> {
     Frame::Fragment(Fragment { message: 2, start, total: 7, data: Payload(data) })
+}
+
+const fn verdict(verdict: TypeVerdict) -> Frame<'static> {
+    Frame::TypeAnswer { number: 0, verdict }
+}
+
+const fn outcome(outcome: Outcome<'static>) -> Frame<'static> {
+    Frame::Outcome { number: 4, outcome }
+}
+
+const fn refuse(refusal: Refusal, proof: Proof) -> Frame<'static> {
+    Frame::Greeting(Greeting::Refuse { refusal, proof })
 }

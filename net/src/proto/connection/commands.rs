@@ -1,0 +1,377 @@
+//! What the driver can ask of a connection.
+
+use std::time::Duration;
+
+use super::{Connection, State};
+use crate::proto::credit::{Admission, Ticket, Want};
+use crate::proto::error::CommandError;
+use crate::proto::ids::{FarId, FarPid, NearId};
+use crate::proto::reason::Reason;
+use crate::proto::requests::{NodeRequest, REQUEST_NAME_BYTES};
+use crate::proto::signals::{Passage, Signal};
+use crate::proto::tables::Tables;
+use crate::proto::types::TypeState;
+use crate::wire::{
+    Answer, EncodeError, Frame, FrameKind, Outcome, Pair, Payload, Request, Signal as WireSignal, WireRight,
+};
+
+/// More than the envelope of any frame with a payload takes.
+const ENVELOPE_BYTES: usize = 128;
+/// Longest detail of an exit reason. A signal is never dropped, so a longer detail is.
+const DETAIL_BYTES: usize = 2048;
+
+/// An encoded message that is to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The number that [`Connection::agree`] gave its type.
+    pub type_number: u32,
+    /// The message, in the version agreed on.
+    pub payload: &'a [u8],
+}
+
+/// How the driver answers a request of the peer's.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum NodeReply<'a> {
+    /// With this actor, which is exported by it.
+    Found(NearId),
+    /// There is none.
+    Absent,
+    /// The peer may not.
+    Denied,
+    /// It was tried, and failed like this.
+    Failed(&'a [u8]),
+}
+
+impl Connection {
+    /// Where a type of message stands with the peer; asks it on first use.
+    ///
+    /// # Errors
+    /// When this node does not know the type, or the connection has as many as it may.
+    pub fn agree(&mut self, name: &str, tables: &Tables) -> Result<TypeState, CommandError> {
+        self.must_be_open()?;
+        let (state, offer) = self.types.agree(name, &tables.types)?;
+        if let Some(offer) = offer {
+            let (name, versions) = (Payload(name.as_bytes()), Payload(&offer.versions));
+            self.push(&Frame::TypeOffer { number: offer.number, name, versions });
+        }
+        Ok(state)
+    }
+
+    /// Sends a message now, if there is credit for it and nobody waits in front.
+    ///
+    /// # Errors
+    /// `Full` without credit, which is asked for; and where the command makes no sense. Nothing was
+    /// sent then.
+    pub fn try_send(
+        &mut self,
+        tables: &mut Tables,
+        from: NearId,
+        to: FarPid,
+        message: Outgoing<'_>,
+    ) -> Result<(), CommandError> {
+        self.deliver(tables, from, to, message, None, false).map(drop)
+    }
+
+    /// As [`try_send`](Self::try_send), and asks for an answer: gives the number that the one
+    /// [`Event::Reply`](super::super::Event::Reply) will carry.
+    ///
+    /// # Errors
+    /// As `try_send`, and when too many asks are open.
+    pub fn try_ask(
+        &mut self,
+        tables: &mut Tables,
+        from: NearId,
+        to: FarPid,
+        message: Outgoing<'_>,
+    ) -> Result<u64, CommandError> {
+        self.deliver(tables, from, to, message, None, true).map(|number| number.unwrap_or(0))
+    }
+
+    /// Asks for the credit that a message of `bytes` needs, and a place in the queue for it.
+    ///
+    /// # Errors
+    /// When too many wait, or the message is longer than any may be.
+    pub fn reserve(&mut self, to: FarPid, bytes: usize) -> Result<Admission, CommandError> {
+        self.must_be_open()?;
+        self.must_fit(FrameKind::Send, bytes)?;
+        let may_go = !self.is_crowded();
+        let (admission, want) = self.purses.queue(to, bytes as u64, may_go)?;
+        self.want(to, want);
+        Ok(admission)
+    }
+
+    /// Sends a message with a ticket that may go.
+    ///
+    /// # Errors
+    /// When the ticket may not go or is for something else, and where the command makes no sense.
+    /// The ticket is as before then.
+    pub fn send_with(
+        &mut self,
+        ticket: Ticket,
+        tables: &mut Tables,
+        from: NearId,
+        to: FarPid,
+        message: Outgoing<'_>,
+    ) -> Result<(), CommandError> {
+        self.deliver(tables, from, to, message, Some(ticket), false).map(drop)
+    }
+
+    /// As [`send_with`](Self::send_with), and asks for an answer.
+    ///
+    /// # Errors
+    /// As `send_with`, and when too many asks are open.
+    pub fn ask_with(
+        &mut self,
+        ticket: Ticket,
+        tables: &mut Tables,
+        from: NearId,
+        to: FarPid,
+        message: Outgoing<'_>,
+    ) -> Result<u64, CommandError> {
+        self.deliver(tables, from, to, message, Some(ticket), true).map(|number| number.unwrap_or(0))
+    }
+
+    /// Gives up a ticket, waiting or not: its place and credit are for the next.
+    pub fn give_up(&mut self, ticket: Ticket) {
+        if let Some(mailbox) = self.purses.give_up(ticket) {
+            self.let_go(mailbox);
+        }
+    }
+
+    /// Nobody wants the answer to an ask any more. `false` if it has come.
+    pub fn cancel_ask(&mut self, number: u64) -> bool {
+        self.rights.cancel(number)
+    }
+
+    /// Gives the peer room in a mailbox: so much is set aside there for what it may now send.
+    ///
+    /// # Errors
+    /// When too many mailboxes have credit, or the actor is not exported.
+    pub fn grant(
+        &mut self,
+        now: Duration,
+        tables: &mut Tables,
+        mailbox: NearId,
+        messages: u32,
+        bytes: u64,
+    ) -> Result<(), CommandError> {
+        self.must_be_open()?;
+        let proof = tables.exports.export(mailbox)?;
+        self.grants.grant(now, mailbox, proof, messages, bytes)?;
+        self.push(&Frame::Credit { mailbox: mailbox.wire(proof), messages, bytes });
+        Ok(())
+    }
+
+    /// Sends a signal. It waits for no room.
+    ///
+    /// A signal that has no effect any more is not sent, and that is no error.
+    ///
+    /// # Errors
+    /// `NoConnection`; or when a limit of this node's own is reached.
+    pub fn signal(
+        &mut self,
+        tables: &mut Tables,
+        from: NearId,
+        to: FarPid,
+        signal: &Signal,
+    ) -> Result<(), CommandError> {
+        self.must_be_open()?;
+        self.pairs.has_room(from, to.id)?;
+        tables.exports.export(from)?;
+        if self.relations.handle_near(from, to.id, signal)? == Passage::Pass {
+            self.push_signal(tables, from, to, signal);
+        }
+        self.check_outbox();
+        Ok(())
+    }
+
+    /// Uses the right to answer an ask; `None` says that no answer will come.
+    ///
+    /// # Errors
+    /// `NoConnection`; when the answer is too long, and then the right is still there.
+    pub fn answer(
+        &mut self,
+        tables: &mut Tables,
+        from: NearId,
+        to: FarPid,
+        right: WireRight,
+        value: Option<&[u8]>,
+    ) -> Result<(), CommandError> {
+        self.must_be_open()?;
+        self.must_fit(FrameKind::Reply, value.map_or(0, <[u8]>::len))?;
+        self.pairs.has_room(from, to.id)?;
+        let answer = value.map_or(Answer::Dropped, |value| Answer::Value(Payload(value)));
+        let pair = self.pair(tables, from, to);
+        self.push(&Frame::Reply { pair, right, answer });
+        self.check_outbox();
+        Ok(())
+    }
+
+    /// An actor of this node has ended: tells those linked to it and its watchers at the peer's,
+    /// unless they were told, and forgets it. Call it on every connection, then take the actor out of
+    /// the exports; [`Node::actor_ended`](super::super::Node::actor_ended) does both.
+    pub fn actor_ended(&mut self, tables: &Tables, actor: NearId, reason: &Reason) {
+        if self.state != State::Open {
+            return;
+        }
+        for (far, signal) in self.relations.end_near(actor, reason) {
+            // Such a signal is read by the other node and goes to whom its own tables name, which
+            // is why the proof that is missing here does not matter: see `inbound.rs`.
+            self.push_signal(tables, actor, far.known(), &signal);
+        }
+        self.rights.end(actor);
+        self.grants.end(actor);
+        self.verified.remove(&actor);
+        self.forget(actor);
+        self.check_outbox();
+    }
+
+    /// Asks something of the peer's node; gives the number that the one
+    /// [`Event::Answered`](super::super::Event::Answered) will carry.
+    ///
+    /// # Errors
+    /// `NoConnection`; when a name is bad, or too many requests are open.
+    pub fn request(&mut self, request: &NodeRequest) -> Result<u64, CommandError> {
+        self.must_be_open()?;
+        let (name, detail, what) = match request {
+            NodeRequest::Lookup { name, type_name } => (name, type_name.as_bytes(), "name"),
+            NodeRequest::Spawn { factory, args } => (factory, &args[..], "factory"),
+        };
+        if !(1..=REQUEST_NAME_BYTES).contains(&name.len()) {
+            return Err(CommandError::BadName { what });
+        }
+        self.must_fit(FrameKind::Request, name.len() + detail.len())?;
+        let number = self.requests.open()?;
+        let (name, detail) = (Payload(name.as_bytes()), Payload(detail));
+        let request = match request {
+            NodeRequest::Lookup { .. } => Request::Lookup { name, type_name: detail },
+            NodeRequest::Spawn { .. } => Request::Spawn { factory: name, args: detail },
+        };
+        self.push(&Frame::Request { number, request });
+        Ok(number)
+    }
+
+    /// Nobody wants the outcome of a request any more. `false` if it has come.
+    pub fn cancel_request(&mut self, number: u64) -> bool {
+        self.requests.cancel(number)
+    }
+
+    /// Answers a request of the peer's.
+    ///
+    /// # Errors
+    /// When there is no such request, or no more actors can be exported.
+    pub fn answer_request(
+        &mut self,
+        tables: &mut Tables,
+        number: u64,
+        reply: NodeReply<'_>,
+    ) -> Result<(), CommandError> {
+        self.must_be_open()?;
+        let outcome = match reply {
+            NodeReply::Found(near) => Outcome::Found(near.wire(tables.exports.export(near)?)),
+            NodeReply::Absent => Outcome::Absent,
+            NodeReply::Denied => Outcome::Denied,
+            NodeReply::Failed(detail) => {
+                self.must_fit(FrameKind::Outcome, detail.len())?;
+                Outcome::Failed(Payload(detail))
+            }
+        };
+        self.requests.answer(number)?;
+        self.push(&Frame::Outcome { number, outcome });
+        Ok(())
+    }
+
+    fn deliver(
+        &mut self,
+        tables: &mut Tables,
+        from: NearId,
+        to: FarPid,
+        Outgoing { type_number, payload }: Outgoing<'_>,
+        ticket: Option<Ticket>,
+        asks: bool,
+    ) -> Result<Option<u64>, CommandError> {
+        self.must_be_open()?;
+        self.types.may_send(type_number)?;
+        self.must_fit(if asks { FrameKind::Ask } else { FrameKind::Send }, payload.len())?;
+        self.pairs.has_room(from, to.id)?;
+        let bytes = payload.len() as u64;
+        match ticket {
+            Some(ticket) => self.purses.check_ticket(ticket, to, bytes)?,
+            None if self.is_crowded() => return Err(CommandError::Full { mailbox: to.id }),
+            None => {}
+        }
+        tables.exports.export(from)?;
+        let right = if asks { Some(self.rights.open(from, &tables.exports)?) } else { None };
+        if let Some(ticket) = ticket {
+            self.purses.use_up(ticket, bytes);
+        } else if let Err(want) = self.purses.take_now(to, bytes) {
+            right.inspect(|right| _ = self.rights.cancel(right.number));
+            self.want(to, want);
+            return Err(CommandError::Full { mailbox: to.id });
+        }
+        let (pair, payload) = (self.pair(tables, from, to), Payload(payload));
+        self.counters.sent += 1;
+        self.push(&match right {
+            Some(right) => Frame::Ask { pair, right, type_number, payload },
+            None => Frame::Send { pair, type_number, payload },
+        });
+        Ok(right.map(|right| right.number))
+    }
+
+    fn want(&mut self, to: FarPid, want: Option<Want>) {
+        if let Some(Want { messages, bytes }) = want {
+            self.push(&Frame::Want { mailbox: to.wire(), messages, bytes });
+        }
+    }
+
+    /// The next place in the order from one actor to another.
+    pub(super) fn pair(&mut self, tables: &Tables, from: NearId, to: FarPid) -> Pair {
+        let sequence = self.pairs.next(from, to.id);
+        Pair { sequence, from: from.wire(tables.exports.proof_of(from)), to: to.wire() }
+    }
+
+    pub(super) fn push_signal(&mut self, tables: &Tables, from: NearId, to: FarPid, signal: &Signal) {
+        let pair = self.pair(tables, from, to);
+        let signal = match signal {
+            Signal::Exit { cause, reason } => {
+                WireSignal::Exit { cause: *cause, reason: reason.wire(DETAIL_BYTES) }
+            }
+            Signal::Down { number, reason } => {
+                WireSignal::Down { number: *number, reason: reason.wire(DETAIL_BYTES) }
+            }
+            Signal::Link => WireSignal::Link,
+            Signal::Unlink { number } => WireSignal::Unlink { number: *number },
+            Signal::UnlinkAck { number } => WireSignal::UnlinkAck { number: *number },
+            Signal::Monitor { number } => WireSignal::Monitor { number: *number },
+            Signal::Demonitor { number } => WireSignal::Demonitor { number: *number },
+        };
+        self.push(&Frame::Signal { pair, signal });
+    }
+
+    /// Tells the peer that nothing more comes from `actor`, and keeps nothing about it.
+    pub(super) fn forget(&mut self, actor: NearId) {
+        self.pairs.forget_near(actor);
+        self.push(&Frame::Gone { slot: actor.slot, generation: actor.generation });
+    }
+
+    pub(super) fn must_be_open(&self) -> Result<(), CommandError> {
+        if self.state == State::Open { Ok(()) } else { Err(CommandError::NoConnection) }
+    }
+
+    fn must_fit(&self, kind: FrameKind, payload: usize) -> Result<(), CommandError> {
+        let limit = self.outbox.frame_bytes();
+        let got = (payload + ENVELOPE_BYTES) as u64;
+        if got > u64::from(limit) {
+            return Err(EncodeError::FrameTooLong { kind, got, limit }.into());
+        }
+        Ok(())
+    }
+}
+
+impl FarId {
+    /// Without a proof: enough for what the other side has in its own tables.
+    pub(super) const fn known(self) -> FarPid {
+        FarPid { id: self, authenticator: 0 }
+    }
+}

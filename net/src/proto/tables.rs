@@ -1,0 +1,25 @@
+//! What all connections of a node share: who can be reached, which types are known, what may be spawned.
+
+use std::collections::BTreeSet;
+
+use super::seal::Exports;
+use super::types::TypeTable;
+
+/// The tables that a node's connections look things up in.
+#[derive(Debug)]
+pub struct Tables {
+    /// Actors that can be reached from outside.
+    pub exports: Exports,
+    /// Types of messages.
+    pub types: TypeTable,
+    /// Names of factories that peers may call: none, unless put here.
+    pub factories: BTreeSet<Box<str>>,
+}
+
+impl Tables {
+    /// Nothing can be reached. `key` must be random, and known to nobody else.
+    #[must_use]
+    pub fn new(key: [u8; 16], exports: usize) -> Self {
+        Self { exports: Exports::new(key, exports), types: TypeTable::default(), factories: BTreeSet::new() }
+    }
+}

@@ -1,0 +1,54 @@
+//! Nodes under virtual time from one seed: delays, cuts, half-open lines, partitions, pauses, crashes.
+//!
+//! `SIM_SEED=n` replays one seed; a seed that fails says so, with the last things that happened.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
+
+#[path = "sim/actors.rs"]
+mod actors;
+#[path = "sim/check.rs"]
+mod check;
+#[path = "sim/host.rs"]
+mod host;
+#[path = "sim/net.rs"]
+mod net;
+#[path = "sim/world.rs"]
+mod world;
+
+use std::panic::{self, AssertUnwindSafe};
+
+use world::World;
+
+const SEEDS: u64 = 200;
+
+#[test]
+fn nodes_keep_their_promises_whatever_the_network_does() {
+    let seeds = match std::env::var("SIM_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..SEEDS).collect(),
+    };
+    let mut totals = check::Totals::default();
+    for seed in seeds {
+        let mut world = World::new(seed);
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| world.run()));
+        if let Err(payload) = outcome {
+            let log = world.log.iter().map(String::as_str).collect::<Vec<_>>().join("\n  ");
+            eprintln!("seed {seed} failed; replay with SIM_SEED={seed}. The last events:\n  {log}");
+            panic::resume_unwind(payload);
+        }
+        totals.add(&world.totals);
+    }
+    if std::env::var("SIM_SEED").is_err() {
+        totals.saw_everything();
+    }
+}
+
+#[test]
+fn one_seed_is_one_run() {
+    let run = |seed| {
+        let mut world = World::new(seed);
+        world.run();
+        (world.log.clone(), world.totals)
+    };
+    assert_eq!(run(7), run(7));
+}
