@@ -373,16 +373,12 @@ impl World {
                 let target = Target { host: peer, incarnation, pid: from };
                 self.signal(host, to, target, Signal::UnlinkAck { number });
             }
-            Signal::UnlinkAck { number } => {
-                if actor.links.get(&place) == Some(&Link::Unlinking(number)) {
-                    actor.links.remove(&place);
-                }
+            Signal::UnlinkAck { number } if actor.links.get(&place) == Some(&Link::Unlinking(number)) => {
+                actor.links.remove(&place);
             }
-            Signal::Exit { cause: ExitCause::Link, .. } => {
-                if actor.links.get(&place) == Some(&Link::Active) {
-                    self.totals.exits += 1;
-                    actor.links.remove(&place);
-                }
+            Signal::Exit { cause: ExitCause::Link, .. } if actor.links.get(&place) == Some(&Link::Active) => {
+                self.totals.exits += 1;
+                actor.links.remove(&place);
             }
             _ => {}
         }

@@ -77,7 +77,7 @@ fn a_wrong_key_is_named_on_both_ends_and_no_name_is_said() {
     stranger.key = ClusterKey::new([8; 32]);
     let mut said = Vec::new();
     let (dialler, listener) = run(&mut dial(stranger), &mut listen(named("secret-name", 2)), |_, bytes| {
-        said.append(&mut bytes.clone())
+        said.append(&mut bytes.clone());
     });
     assert_eq!(dialler, refused(Refusal::WrongKey, false));
     assert_eq!(listener, refusing(Refusal::WrongKey));

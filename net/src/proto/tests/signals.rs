@@ -183,6 +183,7 @@ proptest! {
     fn both_ends_and_both_nodes_agree_on_a_link_when_all_is_quiet(
         steps in proptest::collection::vec((0_usize..2, 0_u8..6), 0..60),
     ) {
+        // What is ahead counts links, unlinks and acks: room for all that a run can send.
         let relations = [Relations::new(100), Relations::new(100)];
         let mut ends = Ends { actors: Default::default(), relations, wires: Default::default() };
         for (end, what) in steps {
