@@ -135,6 +135,9 @@ pub enum AskError {
         /// How many messages its mailbox holds.
         limit: u32,
     },
+    /// The connection to the node asked is gone. The request may have been handled.
+    #[error("the connection to the node asked is gone")]
+    NoConnection,
     /// The node has stopped.
     #[error("the node has stopped")]
     NodeStopped,

@@ -70,6 +70,15 @@ impl<T> Reply<T> {
         }
     }
 
+    /// Tells the asker that there is no answer, and why.
+    #[cfg(feature = "wire")]
+    pub(crate) fn fail(self, why: crate::error::AskError) {
+        let this = ManuallyDrop::new(self);
+        let Some(cell) = this.cell() else { return };
+        // SAFETY: the replier's side is used up here.
+        drop(unsafe { finish(cell, Err(Unanswered::Failed(Box::new(why)))) });
+    }
+
     /// Whether somebody still waits for the answer.
     #[must_use]
     #[inline]
@@ -121,6 +130,22 @@ pub enum Unanswered {
     Down(ExitReason),
     /// The node is gone.
     NodeStopped,
+    /// It was asked of another node, which said so, or can't be reached. Boxed: it is rare, and
+    /// would make all cells larger.
+    #[cfg(feature = "wire")]
+    Failed(Box<crate::error::AskError>),
+}
+
+impl From<Unanswered> for crate::error::AskError {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::NoReply => Self::NoReply,
+            Unanswered::Down(reason) => Self::Down(reason),
+            Unanswered::NodeStopped => Self::NodeStopped,
+            #[cfg(feature = "wire")]
+            Unanswered::Failed(why) => *why,
+        }
+    }
 }
 
 /// The replier's side of a cell whose asker is told later why no answer comes. Dropped, it tells
