@@ -348,7 +348,7 @@ impl Variant<'_> {
 
 impl<'de, 't> EnumAccess<'de> for Variant<'t> {
     type Error = Error;
-    type Variant = Variant<'t>;
+    type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Error> {
         let variant = seed.deserialize(IntoDeserializer::<Error>::into_deserializer(self.index))?;
