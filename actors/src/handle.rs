@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::fmt;
 use std::future::Future;
 use std::marker::{PhantomData, PhantomPinned};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ mod sealed {
 /// Where messages of type `M` may go: a [`Pid`] of an actor that takes them.
 ///
 /// A pid of a whole takes the messages of each of its parts, those that it has both a `From` and a
-/// `TryInto` for: so the stubs of a protocol work on the pid of an actor that speaks several. The
-/// trait is sealed.
+/// `TryInto` for: so the stubs of a protocol work on the pid of an actor that speaks several, and on
+/// what [`Pid::narrow`] makes of it. The trait is sealed.
 ///
 /// # Panics
 /// A send that fails gives the part back. If the whole's `TryInto` does not return what its `From`
@@ -57,38 +57,36 @@ mod sealed {
 )]
 pub trait Destination<M>: sealed::Sealed + Sized + Sync + 'static {
     #[doc(hidden)]
-    type Asking<'a, T: Send + 'static>: Asking<T>;
+    type Asking<'a, T: Send + 'static>: Asking<T, Sending = Self::Sending<'a>>;
 
     #[doc(hidden)]
     type Sending<'a>: Sending<M>;
 
     #[doc(hidden)]
-    fn asking<T: Send + 'static>(&self, request: Request<M, T>) -> Self::Asking<'_, T>;
+    fn asking<T: Send + 'static>(
+        &self,
+        message: M,
+        reply_of: fn(&mut M) -> &mut Reply<T>,
+    ) -> Self::Asking<'_, T>;
 
     #[doc(hidden)]
     fn sending(&self, message: M) -> Self::Sending<'_>;
-
-    #[doc(hidden)]
-    fn try_sending(&self, message: M) -> Result<(), SendError<M>>;
-
-    #[doc(hidden)]
-    fn sending_blocking(&self, message: M) -> Result<(), SendError<M>>;
 }
 
-/// A message that nobody awaits yet, and where in it the reply goes.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Request<M, T> {
-    message: M,
-    reply: fn(&mut M) -> &mut Reply<T>,
-    timeout: Option<Duration>,
-}
-
-/// A wait for an answer.
+/// A wait for an answer. It has the message until it is polled first, and makes the reply then.
 #[doc(hidden)]
 pub trait Asking<T>: Future<Output = Result<T, AskError>> + Send {
+    /// The same without an answer.
+    type Sending;
+
+    /// Waits for at most `timeout`.
+    fn timeout(self, timeout: Duration) -> Self;
+
     /// Waits on a plain thread.
     fn blocking(self) -> Result<T, AskError>;
+
+    /// Wants no answer.
+    fn unasked(self) -> Self::Sending;
 }
 
 /// A wait for room.
@@ -96,6 +94,12 @@ pub trait Asking<T>: Future<Output = Result<T, AskError>> + Send {
 pub trait Sending<M>: Future<Output = Result<(), SendError<M>>> + Send {
     /// Gives up: the message, if it has not been accepted.
     fn take_back(self: Pin<&mut Self>) -> Option<M>;
+
+    /// Does not wait.
+    fn try_send(self) -> Result<(), SendError<M>>;
+
+    /// Waits on a plain thread.
+    fn blocking(self) -> Result<(), SendError<M>>;
 }
 
 impl<M> sealed::Sealed for Pid<M> {}
@@ -105,98 +109,66 @@ where
     S: Send + 'static,
     M: From<S> + TryInto<S> + Send + 'static,
 {
-    type Asking<'a, T: Send + 'static> = Ask<'a, M, T>;
-    type Sending<'a> = SendPart<'a, M, S>;
+    type Asking<'a, T: Send + 'static> = Ask<'a, M, T, S>;
+    type Sending<'a> = wharf_runtime::Send<'a, M, S>;
 
     #[inline(always)]
-    fn asking<T: Send + 'static>(&self, request: Request<S, T>) -> Ask<'_, M, T> {
-        let Request { mut message, reply: reply_of, timeout } = request;
-        let ask = self.ask(|reply| {
-            *reply_of(&mut message) = reply;
-            M::from(message)
-        });
-        match timeout {
-            Some(timeout) => ask.timeout(timeout),
-            None => ask,
-        }
+    fn asking<T: Send + 'static>(
+        &self,
+        message: S,
+        reply_of: fn(&mut S) -> &mut Reply<T>,
+    ) -> Ask<'_, M, T, S> {
+        self.ask_part(message, reply_of)
     }
 
     #[inline(always)]
-    fn sending(&self, message: S) -> SendPart<'_, M, S> {
-        SendPart { send: self.send(M::from(message)), _part: PhantomData }
-    }
-
-    #[inline(always)]
-    fn try_sending(&self, message: S) -> Result<(), SendError<S>> {
-        self.try_send(M::from(message)).map_err(error_of_part)
-    }
-
-    fn sending_blocking(&self, message: S) -> Result<(), SendError<S>> {
-        self.send_blocking(M::from(message)).map_err(error_of_part)
+    fn sending(&self, message: S) -> wharf_runtime::Send<'_, M, S> {
+        self.send_part(message)
     }
 }
 
-impl<M: Send, T: Send> Asking<T> for Ask<'_, M, T> {
+impl<'a, M, S, T> Asking<T> for Ask<'a, M, T, S>
+where
+    S: Send + 'static,
+    M: From<S> + TryInto<S> + Send + 'static,
+    T: Send + 'static,
+{
+    type Sending = wharf_runtime::Send<'a, M, S>;
+
+    #[inline(always)]
+    fn timeout(self, timeout: Duration) -> Self {
+        Ask::timeout(self, timeout)
+    }
+
     fn blocking(self) -> Result<T, AskError> {
         Ask::blocking(self)
     }
-}
 
-fn part_of<M: TryInto<S>, S>(whole: M) -> S {
-    match whole.try_into() {
-        Ok(part) => part,
-        Err(_) => {
-            panic!("a `{}` does not give back the `{}` it was made of", type_name::<M>(), type_name::<S>())
+    #[inline(always)]
+    fn unasked(self) -> wharf_runtime::Send<'a, M, S> {
+        match self.into_parts() {
+            (pid, Some(message)) => pid.sending(message),
+            (_, None) => unreachable!("a call that was polled is pinned"),
         }
     }
 }
 
-#[cold]
-fn error_of_part<M: TryInto<S>, S>(error: SendError<M>) -> SendError<S> {
-    error.map(part_of)
-}
-
-pin_project! {
-    /// The send of a whole made of a part.
-    #[doc(hidden)]
-    #[must_use = "futures do nothing unless awaited"]
-    pub struct SendPart<'a, M, S> {
-        #[pin]
-        send: wharf_runtime::Send<'a, M>,
-        _part: PhantomData<fn() -> S>,
+impl<M, S> Sending<S> for wharf_runtime::Send<'_, M, S>
+where
+    S: Send,
+    M: From<S> + TryInto<S> + Send,
+{
+    fn take_back(self: Pin<&mut Self>) -> Option<S> {
+        wharf_runtime::Send::take_back(self)
     }
-}
-
-impl<M: TryInto<S>, S> Future for SendPart<'_, M, S> {
-    type Output = Result<(), SendError<S>>;
 
     #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().send.poll(cx).map_err(error_of_part)
+    fn try_send(self) -> Result<(), SendError<S>> {
+        wharf_runtime::Send::try_send(self)
     }
-}
 
-impl<M: TryInto<S> + Send, S> Sending<S> for SendPart<'_, M, S> {
-    fn take_back(self: Pin<&mut Self>) -> Option<S> {
-        self.project().send.take_back().map(part_of)
-    }
-}
-
-impl<M, S> fmt::Debug for SendPart<'_, M, S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.send.fmt(f)
-    }
-}
-
-pin_project! {
-    /// A future that is made when it is polled first.
-    #[project = StageMut]
-    #[project_replace = StageOwned]
-    enum Stage<R, F> {
-        New { request: R },
-        UnderWay { #[pin] future: F },
-        // Making the future panicked.
-        Over,
+    fn blocking(self) -> Result<(), SendError<S>> {
+        wharf_runtime::Send::blocking(self)
     }
 }
 
@@ -251,7 +223,8 @@ pin_project! {
         T: 'static,
     {
         #[pin]
-        stage: Stage<(&'a D, Request<M, T>), D::Asking<'a, T>>,
+        asking: D::Asking<'a, T>,
+        _message: PhantomData<fn(M)>,
         #[pin]
         _pinned: PhantomPinned,
     }
@@ -262,12 +235,11 @@ where
     D: Destination<M>,
     T: Send + 'static,
 {
-    /// A call of `to`; `reply` finds the empty reply in the message.
+    /// A call of `to`; `reply_of` finds the empty reply in the message.
     #[doc(hidden)]
     #[inline(always)]
-    pub const fn new(to: &'a D, message: M, reply: fn(&mut M) -> &mut Reply<T>) -> Self {
-        let request = Request { message, reply, timeout: None };
-        Self { stage: Stage::New { request: (to, request) }, _pinned: PhantomPinned }
+    pub fn new(to: &'a D, message: M, reply_of: fn(&mut M) -> &mut Reply<T>) -> Self {
+        Self { asking: to.asking(message, reply_of), _message: PhantomData, _pinned: PhantomPinned }
     }
 
     /// Waits for the answer for at most `timeout`.
@@ -279,9 +251,7 @@ where
     /// As for awaiting the call; [`AskError::Timeout`] when the time is over.
     #[inline]
     pub fn timeout(self, timeout: Duration) -> CallTimeout<'a, D, M, T> {
-        let (to, request) = self.request();
-        let asking = to.asking(Request { timeout: Some(timeout), ..request });
-        CallTimeout { asking, _message: PhantomData, _pinned: PhantomPinned }
+        CallTimeout { asking: self.asking.timeout(timeout), _message: PhantomData, _pinned: PhantomPinned }
     }
 
     /// Sends the message, waiting for room, and wants no answer.
@@ -293,8 +263,7 @@ where
     /// As for [`Pid::send`]. The message comes back, with the arguments in it.
     #[inline(always)]
     pub fn send(self) -> SendTo<'a, D, M> {
-        let (to, request) = self.request();
-        SendTo::new(to, request.message)
+        SendTo { sending: self.asking.unasked(), _pinned: PhantomPinned }
     }
 
     /// Sends the message if there is room now, and wants no answer.
@@ -303,8 +272,7 @@ where
     /// As for [`Pid::try_send`]. The message comes back, with the arguments in it.
     #[inline(always)]
     pub fn try_send(self) -> Result<(), SendError<M>> {
-        let (to, request) = self.request();
-        to.try_sending(request.message)
+        self.asking.unasked().try_send()
     }
 
     /// Waits for the answer on a plain thread. In an actor it would block a worker: await there.
@@ -312,17 +280,7 @@ where
     /// # Errors
     /// As for awaiting the call.
     pub fn blocking(self) -> Result<T, AskError> {
-        let (to, request) = self.request();
-        to.asking(request).blocking()
-    }
-
-    /// Only a call that was never polled can be moved, and so come here.
-    #[inline(always)]
-    fn request(self) -> (&'a D, Request<M, T>) {
-        match self.stage {
-            Stage::New { request } => request,
-            Stage::UnderWay { .. } | Stage::Over => unreachable!("a call that was polled is pinned"),
-        }
+        self.asking.blocking()
     }
 }
 
@@ -335,16 +293,7 @@ where
 
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut stage = self.project().stage;
-        if matches!(*stage, Stage::New { .. })
-            && let StageOwned::New { request: (to, request) } = stage.as_mut().project_replace(Stage::Over)
-        {
-            stage.set(Stage::UnderWay { future: to.asking(request) });
-        }
-        match stage.project() {
-            StageMut::UnderWay { future } => future.poll(cx),
-            StageMut::New { .. } | StageMut::Over => Poll::Pending,
-        }
+        self.project().asking.poll(cx)
     }
 }
 
@@ -453,7 +402,6 @@ pin_project! {
     {
         #[pin]
         sending: D::Sending<'a>,
-        to: &'a D,
         #[pin]
         _pinned: PhantomPinned,
     }
@@ -466,7 +414,7 @@ where
     #[doc(hidden)]
     #[inline(always)]
     pub fn new(to: &'a D, message: M) -> Self {
-        Self { sending: to.sending(message), to, _pinned: PhantomPinned }
+        Self { sending: to.sending(message), _pinned: PhantomPinned }
     }
 
     /// Sends the message if there is room now.
@@ -475,9 +423,7 @@ where
     /// As for [`Pid::try_send`].
     #[inline]
     pub fn try_send(self) -> Result<(), SendError<M>> {
-        let to = self.to;
-        // Never polled, since it could be moved: the message is still here.
-        pin!(self).take_back().map_or(Ok(()), |message| to.try_sending(message))
+        self.sending.try_send()
     }
 
     /// Sends the message, blocking the thread while there is no room. For plain threads: an actor
@@ -486,8 +432,7 @@ where
     /// # Errors
     /// As for [`Pid::send`].
     pub fn blocking(self) -> Result<(), SendError<M>> {
-        let to = self.to;
-        pin!(self).take_back().map_or(Ok(()), |message| to.sending_blocking(message))
+        self.sending.blocking()
     }
 
     /// Gives up: the message, if it has not been accepted; `None` if it has.

@@ -21,8 +21,8 @@ mod unheard;
 pub use wharf_runtime::panic_hook as panic;
 pub use wharf_runtime::{
     ActorId, AnyPid, Ask, AskError, Builder, Capacity, CrashReport, DeadLetter, DeadLetterCause, Detail,
-    Down, Elapsed, Event, Exit, ExitReason, Failure, Hooks, Late, LookupError, Mailbox, MonitorRef, Node,
-    NodeId, NodeStats, Outcome, Overflow, PanicInfo, Permit, Pid, RegisterError, Reply, SaveQueueFull,
+    Down, Elapsed, Event, Exit, ExitReason, Failure, Hooks, Includes, Late, LookupError, Mailbox, MonitorRef,
+    Node, NodeId, NodeStats, Outcome, Overflow, PanicInfo, Permit, Pid, RegisterError, Reply, SaveQueueFull,
     SendError, ShutdownReport, StartError, StashFull, TaskError, Timer, Timestamp, Undelivered, block_on,
     explore, sleep, yield_now,
 };
@@ -72,6 +72,9 @@ pub mod design {}
 #[cfg(feature = "test")]
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
+
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
 
 #[doc = include_str!("../docs/verification.md")]
 pub mod verification {}

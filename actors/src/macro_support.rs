@@ -1,6 +1,6 @@
 //! What the code made by the macros refers to. Not for programs.
 
-pub use crate::handle::{Asking, Request, SendPart, Sending};
+pub use crate::handle::{Asking, Sending};
 pub use crate::unheard::{Returned, ReturnedDebug, ReturnedError, ReturnedValue, Unreturned};
 
 /// Part of a message.

@@ -19,19 +19,22 @@ pub enum DeadLetterCause {
     ExitedFirst,
     /// The mailbox was full, and its policy drops the newest.
     Overflow,
-    /// A timer's message came for an actor that had ended.
+    /// A timer's message, or one of another node's, came for an actor that had ended.
     NoProc,
+    /// The connection to its receiver's node was cut before it was out.
+    NoConnection,
 }
 
 impl DeadLetterCause {
     /// All causes.
-    pub const ALL: [Self; 3] = [Self::ExitedFirst, Self::Overflow, Self::NoProc];
+    pub const ALL: [Self; 4] = [Self::ExitedFirst, Self::Overflow, Self::NoProc, Self::NoConnection];
 
     const fn index(self) -> usize {
         match self {
             Self::ExitedFirst => 0,
             Self::Overflow => 1,
             Self::NoProc => 2,
+            Self::NoConnection => 3,
         }
     }
 
@@ -42,6 +45,7 @@ impl DeadLetterCause {
             Self::ExitedFirst => "exited_first",
             Self::Overflow => "overflow",
             Self::NoProc => "no_proc",
+            Self::NoConnection => "no_connection",
         }
     }
 
@@ -51,7 +55,10 @@ impl DeadLetterCause {
         match self {
             Self::ExitedFirst => "its sender can monitor the receiver, or ask, which tells of its end",
             Self::Overflow => "raise the capacity, or choose an overflow policy that tells the sender",
-            Self::NoProc => "a timer outlived its actor: cancel it when the actor stops",
+            Self::NoProc => {
+                "a timer outlived its actor: cancel it when the actor stops; or a node sent to who had ended"
+            }
+            Self::NoConnection => "its sender can monitor the receiver, or ask, which tells of the cut",
         }
     }
 }

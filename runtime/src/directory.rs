@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cell::header::Header;
 use crate::cell::pid::AnyPid;
 use crate::error::RegisterError;
-use crate::id::ActorId;
+use crate::id::{ActorId, NodeId};
 use crate::primitive::Mutex;
 
 #[derive(Default)]
@@ -62,6 +62,17 @@ impl Directory {
         drop(tables);
         // The last reference to a cell may be among these: it must not go under the lock.
         drop(gone);
+    }
+
+    /// Takes all names of other nodes' actors away: those would keep `node` for ever.
+    pub fn forget_far(&self, node: NodeId) {
+        let mut tables = self.0.lock();
+        let (near, far) =
+            std::mem::take(&mut tables.names).into_iter().partition(|(_, pid)| pid.id().node() == node);
+        tables.names = near;
+        drop(tables);
+        let far: BTreeMap<String, AnyPid> = far;
+        drop(far);
     }
 
     /// Notes what an actor is called in reports.

@@ -25,6 +25,26 @@ pub enum SendError<M> {
         /// What was to be sent.
         message: Undelivered<M>,
     },
+    /// There is no connection to the actor's node. The actor may still live.
+    NoConnection {
+        /// Which actor.
+        to: ActorId,
+        /// What was to be sent.
+        message: Undelivered<M>,
+    },
+    /// The connection was cut when the message was on its way to the actor's node: it may have come
+    /// there, or not.
+    Unknown {
+        /// Which actor.
+        to: ActorId,
+    },
+    /// The message can't be put into bytes for the actor's node: the message is to blame.
+    NotEncoded {
+        /// Which actor.
+        to: ActorId,
+        /// What was to be sent.
+        message: Undelivered<M>,
+    },
     /// There was no room in time: the receiver is slow, or waits for something itself.
     Timeout {
         /// Whose mailbox.
@@ -42,13 +62,16 @@ pub enum SendError<M> {
 }
 
 impl<M> SendError<M> {
-    /// The message that was not sent.
+    /// The message that was not sent; `None` when it left and nobody knows how far it came.
     pub fn into_message(self) -> Option<M> {
         match self {
             Self::Full { message, .. }
             | Self::Closed { message, .. }
             | Self::Timeout { message, .. }
+            | Self::NoConnection { message, .. }
+            | Self::NotEncoded { message, .. }
             | Self::NodeStopped { message, .. } => Some(message.into_inner()),
+            Self::Unknown { .. } => None,
         }
     }
 
@@ -68,6 +91,9 @@ impl<M> SendError<M> {
             Self::Full { to, .. }
             | Self::Closed { to, .. }
             | Self::Timeout { to, .. }
+            | Self::NoConnection { to, .. }
+            | Self::Unknown { to }
+            | Self::NotEncoded { to, .. }
             | Self::NodeStopped { to, .. } => *to,
         }
     }
@@ -79,6 +105,9 @@ impl<M> SendError<M> {
             Self::Full { to, limit, message } => SendError::Full { to, limit, message: map(message) },
             Self::Closed { to, message } => SendError::Closed { to, message: map(message) },
             Self::Timeout { to, message } => SendError::Timeout { to, message: map(message) },
+            Self::NoConnection { to, message } => SendError::NoConnection { to, message: map(message) },
+            Self::Unknown { to } => SendError::Unknown { to },
+            Self::NotEncoded { to, message } => SendError::NotEncoded { to, message: map(message) },
             Self::NodeStopped { to, message } => SendError::NodeStopped { to, message: map(message) },
         }
     }
@@ -95,6 +124,15 @@ impl<M> fmt::Display for SendError<M> {
             Self::Closed { to, .. } => write!(f, "{to} has ended: `{kind}` not sent"),
             Self::Timeout { to, .. } => {
                 write!(f, "no room in the mailbox of {to} in time: `{kind}` not sent")
+            }
+            Self::NoConnection { to, .. } => {
+                write!(f, "no connection to the node of {to}: `{kind}` not sent")
+            }
+            Self::Unknown { to } => {
+                write!(f, "the connection to {to} was cut: `{kind}` may have been sent, or not")
+            }
+            Self::NotEncoded { to, .. } => {
+                write!(f, "`{kind}` can't be encoded for the node of {to}: not sent")
             }
             Self::NodeStopped { to, .. } => write!(f, "the node of {to} has stopped: `{kind}` not sent"),
         }
@@ -135,9 +173,19 @@ pub enum AskError {
         /// How many messages its mailbox holds.
         limit: u32,
     },
-    /// The connection to the node asked is gone. The request may have been handled.
-    #[error("the connection to the node asked is gone")]
-    NoConnection,
+    /// There is no connection to the actor's node, or to the node that the request was passed on to, or it
+    /// was cut. The request may still be handled.
+    #[error("no connection to the node of {to}")]
+    NoConnection {
+        /// Who was asked.
+        to: ActorId,
+    },
+    /// The request can't be put into bytes for the actor's node: the request is to blame.
+    #[error("the request can't be encoded for the node of {to}")]
+    NotEncoded {
+        /// Who was to be asked.
+        to: ActorId,
+    },
     /// The node has stopped.
     #[error("the node has stopped")]
     NodeStopped,

@@ -39,6 +39,7 @@ mod primitive;
 #[allow(unsafe_code, reason = "queues share memory by protocol")]
 mod queue;
 mod random;
+pub mod remote;
 mod run;
 #[allow(unsafe_code, reason = "run queues share memory by protocol")]
 mod scheduler;
@@ -54,7 +55,7 @@ pub mod wire;
 
 pub use crate::builder::Builder;
 pub use crate::cell::header::Wait;
-pub use crate::cell::pid::{AnyPid, Pid};
+pub use crate::cell::pid::{AnyPid, Includes, Pid};
 pub use crate::cell::pooled::Pooled;
 pub use crate::cell::reply::Reply;
 pub use crate::cell::run::Outcome;
@@ -68,7 +69,8 @@ pub use crate::exit::{Detail, ExitReason, Failure, PanicInfo};
 pub use crate::hooks::Hooks;
 pub use crate::id::{ActorId, NodeId};
 pub use crate::mailbox::ask::Ask;
-pub use crate::mailbox::send::{Permit, Reserve, Send};
+pub use crate::mailbox::reserve::{Permit, Reserve};
+pub use crate::mailbox::send::Send;
 pub use crate::mailbox::{
     Event, Mailbox, Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Serve, Undelivered, exit_watch,
     serve,

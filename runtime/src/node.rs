@@ -12,6 +12,7 @@ use crate::builder::Builder;
 use crate::cell::header::Header;
 use crate::cell::pages::Arena;
 use crate::cell::pid::{AnyPid, Pid};
+use crate::cell::proxy::Proxies;
 use crate::cell::run::Outcome;
 use crate::cell::state::Code;
 use crate::crash::CrashReport;
@@ -22,6 +23,7 @@ use crate::exit::ExitReason;
 use crate::explore::Core;
 use crate::hooks::Hooks;
 use crate::id::{ActorId, NodeId};
+use crate::mailbox::route::Routes;
 use crate::mailbox::{GuestFuture, LocalFuture, Mailbox, open_guest};
 use crate::offload::Offload;
 use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Mutex, Ordering, fence};
@@ -48,6 +50,8 @@ pub struct NodeShared {
     pub arena: Arena,
     pub scheduler: Scheduler,
     pub directory: Directory,
+    pub routes: Routes,
+    pub(crate) proxies: Proxies,
     pub(crate) hooks: Option<Arc<dyn Hooks>>,
     pub(crate) core: Option<Arc<dyn Core>>,
     pub(crate) ask_timeout: Duration,
@@ -88,6 +92,8 @@ impl NodeShared {
             arena: Arena::new(),
             scheduler,
             directory: Directory::new(),
+            routes: Routes::default(),
+            proxies: Proxies::default(),
             hooks: parts.hooks,
             core: parts.core,
             ask_timeout: parts.ask_timeout,
@@ -159,6 +165,11 @@ impl NodeShared {
 
     /// The id that belongs to a code of this node.
     pub fn actor_id(&self, code: Code) -> ActorId {
+        if code.is_far()
+            && let Some(id) = self.proxies.id(code)
+        {
+            return id;
+        }
         ActorId::new(self.id, code.slot(), code.generation())
     }
 
@@ -294,6 +305,7 @@ impl NodeShared {
 
     pub(crate) fn set_stopped(&self) {
         self.phase.store(STOPPED, Ordering::Release);
+        self.directory.forget_far(self.id);
         self.dead_letters.summarise();
         // Pairs with the fence in `refuse`.
         fence(Ordering::SeqCst);
@@ -509,11 +521,11 @@ impl Node {
         self.shared.is_stopping()
     }
 
-    /// The actor with this id, as long as anybody refers to it; it may have ended.
+    /// The actor with this id, as long as anybody here refers to it; it may have ended.
     #[must_use]
     pub fn find(&self, id: ActorId) -> Option<AnyPid> {
         if id.node() != self.shared.id {
-            return None;
+            return self.shared.proxies.find(id);
         }
         self.shared.find(Code::new(id.slot(), id.generation()))
     }

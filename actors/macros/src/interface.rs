@@ -270,18 +270,27 @@ impl Interface {
                 quote!(#(#cfgs)* #check;)
             })
         });
+        // Of a pid of anything that takes the messages: were it these very messages, one that can't be
+        // sent would be told of here again.
+        let mut of_any = generics.clone();
+        of_any.params.push(parse_quote!(__M));
+        of_any
+            .make_where_clause()
+            .predicates
+            .push(parse_quote!(#wharf::Pid<__M>: #wharf::Destination<#message_type>));
+        let (with_any, _, wheres_any) = of_any.split_for_impl();
         let guards = self.methods.iter().map(|method| {
             let Method { name, cfgs, output, .. } = method;
             let (names, types) = method.split_arguments();
             let returned = if method.answer == Answer::None {
-                quote!(#wharf::SendTo<'_, #wharf::Pid<#message_type>, #message_type>)
+                quote!(#wharf::SendTo<'_, #wharf::Pid<__M>, #message_type>)
             } else {
-                quote!(#wharf::Call<'_, #wharf::Pid<#message_type>, #message_type, #output>)
+                quote!(#wharf::Call<'_, #wharf::Pid<__M>, #message_type, #output>)
             };
             quote_spanned! {at(method.span())=>
                 #(#cfgs)*
                 #[allow(dead_code, deprecated, non_snake_case)]
-                fn #name #with(__pid: &#wharf::Pid<#message_type>, #(#names: #types),*) -> #returned #wheres {
+                fn #name #with_any(__pid: &#wharf::Pid<__M>, #(#names: #types),*) -> #returned #wheres_any {
                     __pid.#name(#(#names),*)
                 }
             }

@@ -222,9 +222,23 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - `crate = path`: where wharf is, if not at `::wharf`.
 ///
 /// # Examples
-/// ```ignore
+/// ```rust,test_harness
+/// use wharf::testkit::TestNode;
+///
+/// struct Counter {
+///     total: u64,
+/// }
+///
+/// #[wharf::actor]
+/// impl Counter {
+///     async fn add(&mut self, by: u64) -> u64 {
+///         self.total += by;
+///         self.total
+///     }
+/// }
+///
 /// #[wharf::test(seed = 7)]
-/// async fn adds_up(t: wharf::testkit::TestNode) {
+/// async fn adds_up(t: TestNode) {
 ///     let counter = t.spawn(Counter { total: 0 });
 ///     assert_eq!(counter.add(5).await, Ok(5));
 /// }

@@ -10,9 +10,12 @@ mod dead_letter;
 mod json;
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
+use futures_core::Stream;
 use wharf_runtime::{CrashReport, DeadLetter, Hooks, Mailbox, Node, Pid};
 
 pub use self::crash::CrashRecord;
@@ -23,6 +26,26 @@ pub use self::dead_letter::DeadLetterRecord;
 ///
 /// It holds 1024 records that were not taken yet. Who makes a record never waits: what does not fit is
 /// [counted](Records::lost). Dropping the subscription ends it.
+///
+/// It is a [`Stream`], too, which ends once the node has stopped and all have been taken.
+///
+/// # Examples
+/// ```
+/// use futures::StreamExt;
+/// use wharf::prelude::*;
+///
+/// wharf::block_on(async {
+///     let node = Node::current().unwrap();
+///     let crashes = node.crash_reports();
+///     for what in ["one", "two"] {
+///         wharf::spawn_fn(async move |_: Mailbox<()>| Err::<(), _>(ExitReason::failed(what)));
+///     }
+///     let mut reasons: Vec<String> =
+///         crashes.take(2).map(|crash| crash.reason.to_string()).collect().await;
+///     reasons.sort();
+///     assert!(reasons[0].contains("one") && reasons[1].contains("two"));
+/// });
+/// ```
 pub struct Records<T> {
     /// Gone before the mailbox, so that nothing is sent there any more.
     observer: Option<Arc<Observer<T>>>,
@@ -94,6 +117,14 @@ impl<T> Records<T> {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.observer.as_ref().map_or(0, |observer| observer.lost.load(Ordering::Relaxed))
+    }
+}
+
+impl<T> Stream for Records<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.mailbox.poll_receive(cx)
     }
 }
 

@@ -84,7 +84,9 @@ impl Counter {
         self.errors.clone()
     }
 
-    async fn hang(&mut self) {
+    /// Answers that it has begun, and handles nothing more.
+    async fn hang(&mut self, reply: Reply<()>) {
+        let _ = reply.send(());
         std::future::pending::<()>().await;
     }
 
@@ -263,14 +265,9 @@ fn a_call_finds_no_room_where_there_is_none() {
     wharf::block_on(async {
         let counter =
             Spawn::new().capacity(Capacity::Bounded(1)).overflow(Overflow::Reject).spawn(Counter::new(0));
-        counter.hang().send().await.unwrap();
-        loop {
-            match counter.add(1).try_send() {
-                Ok(()) => {}
-                Err(error) if error.is_full() => break,
-                Err(error) => panic!("{error}"),
-            }
-        }
+        counter.hang().await.unwrap();
+        counter.add(1).try_send().unwrap();
+        assert!(counter.add(1).try_send().unwrap_err().is_full());
         assert!(matches!(counter.add(1).await, Err(AskError::Full { limit: 1, .. })));
         assert!(counter.reset(1).await.unwrap_err().is_full());
         counter.kill();
@@ -281,8 +278,8 @@ fn a_call_finds_no_room_where_there_is_none() {
 fn a_send_that_waits_can_be_taken_back() {
     wharf::block_on(async {
         let counter = Spawn::new().capacity(Capacity::Bounded(1)).spawn(Counter::new(0));
-        counter.hang().send().await.unwrap();
-        while counter.add(1).try_send().is_ok() {}
+        counter.hang().await.unwrap();
+        counter.add(1).try_send().unwrap();
         let mut send = pin!(counter.reset(5));
         poll_fn(|cx| {
             assert!(send.as_mut().poll(cx).is_pending());
@@ -601,6 +598,54 @@ fn a_part_that_could_not_be_sent_comes_back_as_the_part() {
         assert!(matches!(part, Some(BankMsg::Deposit { amount: 6, .. })));
         let whole = TellerMsg::<u8>::Fail { reply: Reply::none() };
         assert!(TryInto::<BankMsg>::try_into(whole).is_err());
+    });
+}
+
+/// What takes a bank takes any actor's part that is one.
+async fn pay_in(bank: &impl Destination<BankMsg>, amount: u64) -> u64 {
+    bank.deposit(amount).await.unwrap()
+}
+
+#[test]
+fn the_stubs_of_a_protocol_work_on_the_pid_of_the_protocol_alone() {
+    wharf::block_on(async {
+        let teller = spawn(Teller::<u8> { balance: 10, shelf: Vec::new(), greeted: 0 });
+        let piggy = spawn(PiggyBank { balance: 19, failures: 0 });
+        let part: Pid<BankMsg> = teller.narrow();
+        assert_eq!((part.id(), part.any()), (teller.id(), teller.any()));
+        let banks = [part.clone(), piggy.clone()];
+        let mut totals = Vec::new();
+        for bank in &banks {
+            totals.push(pay_in(bank, 1).await);
+            bank.deposit(1).send().await.unwrap();
+            bank.deposit(1).try_send().unwrap();
+            totals.push(bank.deposit(1).timeout(Duration::from_secs(5)).await.unwrap());
+        }
+        assert_eq!(totals, [11, 14, 21, 24]);
+        assert_eq!(part.withdraw(3).await, Ok(Err("no 3".to_owned())));
+        let blocking = part.clone();
+        let told = wharf::run_blocking(move || blocking.deposit(6).blocking()).await.unwrap();
+        assert_eq!(told, Ok(20));
+        part.close().await.unwrap();
+        part.stopped().await;
+        let back = part.deposit(5).send().await.unwrap_err().into_message();
+        assert!(matches!(back, Some(BankMsg::Deposit { amount: 5, .. })));
+        assert_eq!(part.deposit(5).await, Err(AskError::Down(ExitReason::NoProc)));
+    });
+}
+
+#[test]
+fn a_narrowed_pid_is_watched_and_asked_in_many_orders() {
+    crate::explored::in_many_orders(async |mut mailbox: Mailbox<()>| {
+        let teller = spawn(Teller::<u8> { balance: 0, shelf: Vec::new(), greeted: 0 });
+        let (bank, shelf) = (teller.narrow::<BankMsg>(), teller.narrow::<ShelfMsg<u8>>());
+        mailbox.monitor(&bank);
+        shelf.place(7).await.unwrap();
+        assert_eq!(bank.deposit(1).await, Ok(1));
+        assert_eq!(shelf.list().await, Ok(vec![7]));
+        bank.close().await.unwrap();
+        let Some(Event::Down(down)) = mailbox.next().await else { panic!("no `Down`") };
+        assert_eq!(down.subject, teller.id());
     });
 }
 

@@ -6,6 +6,7 @@ mod auto_traits;
 mod beside;
 mod calls;
 mod context;
+mod dropped;
 mod explored;
 mod hooks;
 mod log;

@@ -187,7 +187,7 @@ unsafe fn drain<M>(front: &ActorCell<M>) -> bool {
     }
     loop {
         // SAFETY: by contract.
-        match unsafe { front.queue.drain() } {
+        match unsafe { front.queue.drain_and_release() } {
             Drained::Message(message, sender) => bury(front, || front.record_dead(message, sender)),
             Drained::Empty => return true,
             Drained::Busy => return false,

@@ -24,6 +24,7 @@ use crate::queue::{Capacity, Position, Queue};
 use crate::signal::{MonitorRef, Notice, Signal};
 
 use super::pages::Class;
+use super::proxy::Proxy;
 use super::relation::Relations;
 use super::state::{Code, Kind, Overflow, State, Tenancy};
 
@@ -215,6 +216,24 @@ impl Extension {
 }
 
 impl<M> Run<M> {
+    const fn new(last_words: bool) -> Self {
+        Self {
+            sender: 0,
+            last_slice: 0,
+            listed: 0,
+            armed: Armed::No,
+            wait: Wait::Unknown,
+            yielded: false,
+            trapping: false,
+            stopped: false,
+            last_words,
+            spare: false,
+            body_gone: false,
+            extension: None,
+            save: None,
+        }
+    }
+
     /// The extension, made on first use.
     pub fn extension(&mut self) -> &mut Extension {
         self.extension.get_or_insert_default()
@@ -280,21 +299,7 @@ impl<M> ActorCell<M> {
         let cell = at.as_ptr();
         let gated = birth.kind == Kind::Explored;
         let queue = if gated { Queue::gated(birth.capacity) } else { Queue::new(birth.capacity) };
-        let mut run = Run {
-            sender: 0,
-            last_slice: 0,
-            listed: 0,
-            armed: Armed::No,
-            wait: Wait::Unknown,
-            yielded: false,
-            trapping: false,
-            stopped: false,
-            last_words: birth.last_words,
-            spare: false,
-            body_gone: false,
-            extension: None,
-            save: None,
-        };
+        let mut run = Run::new(birth.last_words);
         if birth.label.is_some() || birth.save_limit.is_some() {
             let extension = run.extension();
             extension.label = birth.label;
@@ -341,6 +346,9 @@ impl<M> ActorCell<M> {
 
     /// The actor's identity.
     pub fn id(&self) -> ActorId {
+        if let Some(proxy) = Proxy::of(self.header()) {
+            return proxy.id();
+        }
         let code = self.tenancy.code();
         ActorId::new(self.node().id, code.slot(), code.generation())
     }
@@ -366,6 +374,23 @@ impl<M> ActorCell<M> {
 }
 
 impl Header {
+    /// A front that is no part of the arena, and of which only the tenancy and the node are used.
+    #[track_caller]
+    pub fn loose(vtable: &'static VTable, node: NonNull<NodeShared>, tenancy: Tenancy) -> Self {
+        Self {
+            queue: Queue::gated(Capacity::Unbounded),
+            vtable,
+            node,
+            lane: Lane::new(),
+            tenancy,
+            deadline: AtomicU64::new(u64::MAX),
+            wheel_due: AtomicU64::new(u64::MAX),
+            site: Location::caller(),
+            parent: Code::NONE,
+            run: UnsafeCell::new(Run::new(false)),
+        }
+    }
+
     /// Where a cell's tenancy lies, also in a free cell.
     pub fn tenancy_of(cell: NonNull<Self>) -> *mut Tenancy {
         // SAFETY: only an address is computed, inside the cell.
@@ -392,6 +417,11 @@ impl Header {
     #[cold]
     #[inline(never)]
     pub unsafe fn free(cell: NonNull<Self>) {
+        // SAFETY: the cell's parts are alive until they are dropped below.
+        if unsafe { cell.as_ref() }.tenancy.state().is_far() {
+            // SAFETY: by contract.
+            return unsafe { Proxy::free(cell) };
+        }
         // SAFETY: the cell's parts are alive until `clear` has dropped them.
         let (node, vtable) = unsafe { (cell.as_ref().node, cell.as_ref().vtable) };
         // SAFETY: nobody refers to the cell, and its actor is dead: a live one's token counts.

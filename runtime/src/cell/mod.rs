@@ -8,6 +8,7 @@ pub mod pages;
 pub mod parcel;
 pub mod pid;
 pub mod pooled;
+pub mod proxy;
 pub mod reception;
 pub mod relation;
 pub mod reply;

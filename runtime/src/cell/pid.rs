@@ -6,10 +6,12 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use crate::cell::header::{ActorCell, Header};
+use crate::cell::proxy::Proxy;
 use crate::cell::relation;
 use crate::dead_letter::DeadLetterCause;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
+use crate::mailbox::route::{Narrow, Route};
 use crate::node::Node;
 use crate::scheduler::carry_out;
 use crate::signal::{Peer, Signal};
@@ -53,6 +55,9 @@ impl AnyPid {
     /// Sends a signal, in order with all that the caller has sent there before.
     pub(crate) fn deliver(&self, signal: Signal<Self>) {
         let cell = self.header();
+        if let Some(proxy) = Proxy::of(cell) {
+            return proxy.deliver(signal);
+        }
         if cell.is_gated() && cell.node().core().deliver(self, &signal) {
             return;
         }
@@ -148,6 +153,20 @@ impl Hash for AnyPid {
     }
 }
 
+/// Messages of which those of type `S` are a part: the enum of an actor for each of its protocols.
+///
+/// It needs no implementation: whatever has both a `From` for the part and a `TryInto` back has it.
+/// `#[wharf::actor(..)]` makes both for each protocol that it names.
+#[diagnostic::on_unimplemented(
+    message = "`Pid<{Self}>` does not take messages of type `{S}`",
+    label = "`{S}` is no part of its messages",
+    note = "a part needs `From` for the whole and `TryInto` back; the macros make both for each protocol"
+)]
+pub trait Includes<S>: From<S> + TryInto<S> {}
+
+#[diagnostic::do_not_recommend]
+impl<M, S> Includes<S> for M where M: From<S> + TryInto<S> {}
+
 /// Typed address of one actor incarnation.
 ///
 /// A pid is a value: clone it, put it into messages, keep it. It does not keep its actor alive, and
@@ -170,12 +189,14 @@ impl Hash for AnyPid {
 /// });
 /// ```
 pub struct Pid<M> {
-    cell: NonNull<ActorCell<M>>,
+    cell: NonNull<Header>,
+    /// How to send there, where the cell is none with a mailbox of `M`.
+    route: Option<NonNull<Route<M>>>,
     _message: PhantomData<fn(M)>,
 }
 
-// SAFETY: a reference to a cell may be used and released on any thread; messages go to another
-// thread, hence `M: Send`.
+// SAFETY: a reference to a cell may be used and released on any thread, and a route is constant;
+// messages go to another thread, hence `M: Send`.
 unsafe impl<M: Send> Send for Pid<M> {}
 // SAFETY: as above.
 unsafe impl<M: Send> Sync for Pid<M> {}
@@ -186,61 +207,171 @@ impl<M> Pid<M> {
     /// # Safety
     /// The caller owns a reference to the cell and hands it over.
     pub(crate) const unsafe fn from_raw(cell: NonNull<ActorCell<M>>) -> Self {
-        Self { cell, _message: PhantomData }
+        Self { cell: cell.cast(), route: None, _message: PhantomData }
     }
 
+    /// Takes a reference over, with the route of messages there.
+    ///
+    /// # Safety
+    /// The caller owns a reference to the cell and hands it over. The route leads to cells of its kind
+    /// and lives as long as the cell; if there is none, the cell has a mailbox of `M`.
+    pub(crate) const unsafe fn from_parts(cell: NonNull<Header>, route: Option<NonNull<Route<M>>>) -> Self {
+        Self { cell, route, _message: PhantomData }
+    }
+
+    /// The cell with its mailbox. Only for a pid without a route.
     #[inline(always)]
     pub(crate) fn cell(&self) -> &ActorCell<M> {
+        debug_assert!(self.route.is_none(), "the mailbox of a whole, seen from a part");
+        // SAFETY: the reference keeps the cell alive.
+        unsafe { self.cell.cast().as_ref() }
+    }
+
+    /// The cell without its mailbox.
+    #[inline(always)]
+    pub(crate) fn header(&self) -> &Header {
         // SAFETY: the reference keeps the cell alive.
         unsafe { self.cell.as_ref() }
+    }
+
+    pub(crate) const fn raw(&self) -> NonNull<Header> {
+        self.cell
+    }
+
+    /// How to send there, if not by a push.
+    #[inline(always)]
+    pub(crate) fn route(&self) -> Option<&Route<M>> {
+        // SAFETY: it is a constant, or the node keeps it, which the cell keeps.
+        self.route.map(|route| unsafe { route.as_ref() })
+    }
+
+    /// The same actor's address for a part of the messages it takes, such as one of its protocols.
+    ///
+    /// It is equal to the pid it was made from, as far as the types let them be compared: same id, same
+    /// order, same hash. What is sent there becomes a message of the whole; when a send fails, the part
+    /// comes back. From the pid of a whole it is made without an allocation; from one that was narrowed
+    /// before, or leads to another node, with one the first time.
+    ///
+    /// # Panics
+    /// Not by itself. A send that fails panics if the whole's `TryInto` does not return the part that
+    /// its `From` was given.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf_runtime::{Mailbox, Node, Pid};
+    ///
+    /// struct Log(String);
+    ///
+    /// enum Message {
+    ///     Log(Log),
+    ///     Count(u32),
+    /// }
+    ///
+    /// impl From<Log> for Message {
+    ///     fn from(log: Log) -> Self {
+    ///         Self::Log(log)
+    ///     }
+    /// }
+    ///
+    /// impl TryFrom<Message> for Log {
+    ///     type Error = Message;
+    ///
+    ///     fn try_from(message: Message) -> Result<Self, Message> {
+    ///         match message {
+    ///             Message::Log(log) => Ok(log),
+    ///             other => Err(other),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// wharf_runtime::block_on(async {
+    ///     let node = Node::current().expect("inside a guest");
+    ///     let pid = node.spawn_fn(async |mut mailbox: Mailbox<Message>| {
+    ///         while let Some(message) = mailbox.receive().await {
+    ///             match message {
+    ///                 Message::Log(Log(line)) => assert_eq!(line, "one"),
+    ///                 Message::Count(n) => assert_eq!(n, 2),
+    ///             }
+    ///         }
+    ///     });
+    ///     let log: Pid<Log> = pid.narrow();
+    ///     assert_eq!(log.id(), pid.id());
+    ///     log.send(Log("one".to_owned())).await.unwrap();
+    ///     pid.send(Message::Count(2)).await.unwrap();
+    ///     pid.stop();
+    ///     pid.stopped().await;
+    ///     let failed = log.send(Log("late".to_owned())).await.unwrap_err();
+    ///     assert_eq!(failed.into_message().map(|log| log.0).as_deref(), Some("late"));
+    /// });
+    /// ```
+    ///
+    /// A part of another actor's messages is refused:
+    /// ```compile_fail
+    /// use wharf_runtime::Pid;
+    ///
+    /// fn of_another(pid: &Pid<u32>) -> Pid<String> {
+    ///     pid.narrow()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn narrow<S>(&self) -> Pid<S>
+    where
+        M: Includes<S> + 'static,
+        S: 'static,
+    {
+        self.header().tenancy.retain();
+        let route = Narrow::<M, S>::route(self.route, &self.header().node().routes);
+        // SAFETY: a reference to the cell was just taken, which keeps its node with the route; it leads
+        // where this pid leads.
+        unsafe { Pid::from_parts(self.cell, Some(route)) }
     }
 
     /// Which actor it is.
     #[must_use]
     pub fn id(&self) -> ActorId {
-        self.cell().id()
+        self.header().id()
     }
 
     /// The address without its message type.
     #[must_use]
     pub fn any(&self) -> AnyPid {
-        self.cell().tenancy.retain();
-        AnyPid(self.cell.cast())
+        self.header().tenancy.retain();
+        AnyPid(self.cell)
     }
 
     /// Whether the actor lives. It may end at any moment after.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        !self.cell().tenancy.state().is_dying()
+        !self.header().tenancy.state().is_dying()
     }
 
     /// Asks the actor to end once it has handled what was sent before.
     pub fn stop(&self) {
-        self.cell().borrowed_pid().stop();
+        self.header().borrowed_pid().stop();
     }
 
     /// Ends the actor at the next message boundary or await, whatever it wants.
     pub fn kill(&self) {
-        self.cell().borrowed_pid().kill();
+        self.header().borrowed_pid().kill();
     }
 
     /// Sends an exit signal; see [`AnyPid::exit`].
     pub fn exit(&self, reason: ExitReason) {
-        self.cell().borrowed_pid().exit(reason);
+        self.header().borrowed_pid().exit(reason);
     }
 
     /// The node the actor lives on.
     #[must_use]
     pub fn node(&self) -> Node {
-        self.cell().node().handle()
+        self.header().node().handle()
     }
 }
 
 impl<M> Clone for Pid<M> {
     #[inline]
     fn clone(&self) -> Self {
-        self.cell().tenancy.retain();
-        Self { cell: self.cell, _message: PhantomData }
+        self.header().tenancy.retain();
+        Self { cell: self.cell, route: self.route, _message: PhantomData }
     }
 }
 
@@ -248,7 +379,7 @@ impl<M> Drop for Pid<M> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: the reference is given up.
-        unsafe { Header::release(self.cell.cast()) };
+        unsafe { Header::release(self.cell) };
     }
 }
 

@@ -16,7 +16,9 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
+use crate::error::AskError;
 use crate::exit::ExitReason;
+use crate::id::ActorId;
 use crate::scheduler::Seat;
 
 use self::slot::{Left, Published, Slot, Waited};
@@ -72,11 +74,11 @@ impl<T> Reply<T> {
 
     /// Tells the asker that there is no answer, and why.
     #[cfg(feature = "wire")]
-    pub(crate) fn fail(self, why: crate::error::AskError) {
+    pub(crate) fn fail(self, why: Unanswered) {
         let this = ManuallyDrop::new(self);
         let Some(cell) = this.cell() else { return };
         // SAFETY: the replier's side is used up here.
-        drop(unsafe { finish(cell, Err(Unanswered::Failed(Box::new(why)))) });
+        drop(unsafe { finish(cell, Err(why)) });
     }
 
     /// Whether somebody still waits for the answer.
@@ -133,17 +135,24 @@ pub enum Unanswered {
     /// It was asked of another node, which said so, or can't be reached. Boxed: it is rare, and
     /// would make all cells larger.
     #[cfg(feature = "wire")]
-    Failed(Box<crate::error::AskError>),
+    Failed(Box<AskError>),
+    /// The connection that the reply had left by is gone.
+    #[cfg(feature = "wire")]
+    NoConnection,
 }
 
-impl From<Unanswered> for crate::error::AskError {
-    fn from(why: Unanswered) -> Self {
-        match why {
-            Unanswered::NoReply => Self::NoReply,
-            Unanswered::Down(reason) => Self::Down(reason),
-            Unanswered::NodeStopped => Self::NodeStopped,
+impl Unanswered {
+    /// What somebody is told who asked `to`: the reply does not know whom it went to.
+    #[cfg_attr(not(feature = "wire"), allow(unused_variables, reason = "what is here needs no name"))]
+    pub fn into_error(self, to: ActorId) -> AskError {
+        match self {
+            Self::NoReply => AskError::NoReply,
+            Self::Down(reason) => AskError::Down(reason),
+            Self::NodeStopped => AskError::NodeStopped,
             #[cfg(feature = "wire")]
-            Unanswered::Failed(why) => *why,
+            Self::Failed(why) => *why,
+            #[cfg(feature = "wire")]
+            Self::NoConnection => AskError::NoConnection { to },
         }
     }
 }
@@ -225,6 +234,11 @@ unsafe impl<T: Send> Send for Answer<T> {}
 unsafe impl<T: Send> Sync for Answer<T> {}
 
 impl<T> Answer<T> {
+    /// One that never comes.
+    pub const fn none() -> Self {
+        Self { cell: None }
+    }
+
     /// The outcome, once; pending for ever after. Until then the waker of the last poll is woken
     /// when it comes.
     #[inline(always)]

@@ -18,6 +18,15 @@ impl Code {
     /// Nobody.
     pub const NONE: Self = Self(0);
 
+    /// From here on slots are those of actors of other nodes; see `proxy`.
+    pub const FIRST_FAR_SLOT: u32 = 1 << 29;
+
+    /// Whether it stands for an actor of another node.
+    #[inline(always)]
+    pub const fn is_far(self) -> bool {
+        self.slot() >= Self::FIRST_FAR_SLOT
+    }
+
     /// The code of a slot's incarnation.
     pub const fn new(slot: u32, generation: u32) -> Self {
         Self((slot as u64) << 34 | (generation as u64) << 2)
@@ -66,6 +75,11 @@ impl Tenancy {
             refs: AtomicU32::new(0),
             state: AtomicU32::new(0),
         }
+    }
+
+    /// That of an actor of another node, with one reference.
+    pub fn far(code: Code) -> Self {
+        Self { code: AtomicU64::new(code.bits()), refs: AtomicU32::new(1), state: AtomicU32::new(FAR) }
     }
 
     /// Begins the next incarnation of a slot that the caller took from the free ones, but lets
@@ -245,6 +259,7 @@ const LABELLED: u32 = 1 << 7;
 const REJECT: u32 = 1 << 8;
 const DROP_NEWEST: u32 = 1 << 9;
 const LOCAL: u32 = 1 << 10;
+const FAR: u32 = 1 << 11;
 
 /// A value of the state word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -292,6 +307,12 @@ impl State {
     /// the latter are its holder's.
     pub const fn is_mortal(self) -> bool {
         self.0 & (GUEST | LOCAL) != GUEST
+    }
+
+    /// Whether it stands for an actor of another node.
+    #[inline(always)]
+    pub const fn is_far(self) -> bool {
+        self.0 & FAR != 0
     }
 
     /// Whether the explorer delivers its messages.

@@ -126,10 +126,13 @@ impl<M> Mailbox<M> {
     /// Nothing is lost; skipped messages stay in order.
     pub fn receive_from(&mut self, sender: impl Into<ActorId>) -> ReceiveFrom<'_, M> {
         let sender = sender.into();
-        // Messages from other nodes come from nobody here, and no message bears this code.
-        let stranger = sender.node() != self.pid.cell().node().id;
-        let code = Code::new(sender.slot(), sender.generation());
-        ReceiveFrom::new(self, if stranger { u64::MAX } else { code.bits() })
+        let node = self.pid.cell().node();
+        let code = if sender.node() == node.id {
+            Code::new(sender.slot(), sender.generation())
+        } else {
+            node.proxies.code(sender)
+        };
+        ReceiveFrom::new(self, code.bits())
     }
 
     /// Receives the next message that comes within `after`.

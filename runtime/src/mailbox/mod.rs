@@ -4,12 +4,16 @@
 
 pub mod ask;
 pub(crate) mod due;
+pub(crate) mod far;
 mod guest;
 mod handle;
 mod next;
 mod receive;
+pub mod reserve;
+pub(crate) mod route;
 mod save;
 pub mod send;
+mod send_all;
 mod serve;
 mod signals;
 mod undelivered;

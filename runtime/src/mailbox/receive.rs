@@ -1,8 +1,9 @@
 //! The futures of receiving.
 
 use std::future::Future;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -82,14 +83,18 @@ fn wait_shortly<M>(front: &ActorCell<M>, cx: &Context<'_>) -> bool {
 
 /// What the short way of a receive came to.
 pub(super) enum Short<M> {
-    Message(M),
+    /// A message that lies there. The caller moves it out at once.
+    At(NonNull<M>),
     /// There is nothing, and the actor is woken when something comes.
     Waits,
     /// It does not suffice.
     Fails,
 }
 
-/// The short way of a receive: takes a message that is there and accepted, or begins to wait.
+/// The short way of a receive: takes a message that is there and accepted, or begins to wait. The
+/// message stays in its slot, or is in `last` if that was a block's last, whose memory is given back.
+/// Its type may have no value to spare that would tell "no message": passed by value, it would be
+/// looked at on its way.
 ///
 /// # Safety
 /// As for [`poll_found`].
@@ -99,6 +104,7 @@ pub(super) unsafe fn receive_shortly<M>(
     seat: &Seat,
     cx: &Context<'_>,
     accepts: impl FnOnce(&M) -> bool,
+    last: &mut MaybeUninit<M>,
 ) -> Short<M> {
     // SAFETY: by contract.
     let Some(next) = (unsafe { front.queue.front() }) else {
@@ -113,13 +119,12 @@ pub(super) unsafe fn receive_shortly<M>(
     run.sender = next.sender();
     run.armed = Armed::No;
     seat.counters.count_handled();
-    // Two returns, not one: merging them would move the message through the stack.
     if next.is_last() {
         // SAFETY: by contract.
-        return Short::Message(unsafe { front.queue.take_last(next) });
+        return Short::At(NonNull::from(last.write(unsafe { front.queue.take_last(next) })));
     }
     // SAFETY: by contract.
-    Short::Message(unsafe { front.queue.take(next) })
+    Short::At(unsafe { front.queue.take_in_place(next) })
 }
 
 /// Ends the turn early because its slice is over.
@@ -187,10 +192,11 @@ impl<M> Future for Receive<'_, M> {
             return Poll::Pending;
         }
         // SAFETY: it is this actor's turn, so this thread holds its token; nothing is borrowed.
-        match unsafe { receive_shortly(front, seat, cx, |_| true) } {
-            Short::Message(message) => {
+        match unsafe { receive_shortly(front, seat, cx, |_| true, &mut MaybeUninit::uninit()) } {
+            Short::At(message) => {
                 me.waiting = false;
-                Poll::Ready(Some(message))
+                // SAFETY: moved out at once.
+                Poll::Ready(Some(unsafe { message.read() }))
             }
             Short::Waits => {
                 me.waiting = true;

@@ -1,9 +1,10 @@
-//! Sending: at once, waiting for room, with a deadline, from a thread, in batches, by reservation.
+//! Sending: at once, waiting for room, with a deadline, from a thread.
 
 use std::alloc::Layout;
+use std::any::type_name;
 use std::future::Future;
 use std::marker::PhantomPinned;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull, null_mut, without_provenance_mut};
 use std::task::{Context, Poll};
@@ -11,14 +12,14 @@ use std::time::Duration;
 
 use crate::blocking;
 use crate::cell::explored::Room;
-use crate::cell::header::{ActorCell, Wait};
+use crate::cell::header::{Header, Wait};
 use crate::cell::parcel::Parcel;
 use crate::cell::pid::Pid;
 use crate::cell::state::Overflow;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::error::SendError;
 use crate::pool;
-use crate::queue::{Batch, Duty, Enqueued, Fate, Node, Withdrawn};
+use crate::queue::{Duty, Enqueued, Fate, Node, Withdrawn};
 use crate::scheduler::{Seat, carry_out, schedule_from};
 use crate::wait::{Deadline, note_wait};
 
@@ -26,11 +27,16 @@ use super::undelivered::Undelivered;
 
 /// The code under which this thread sends to `cell`, and whether its slice lasts on.
 #[inline(always)]
-fn charge<M>(cell: &ActorCell<M>) -> (u64, bool) {
+pub(super) fn charge(cell: &Header) -> (u64, bool) {
     Seat::with(|seat| match seat {
         Some(seat) if seat.is_of(cell.node) => (seat.code(), seat.charge()),
         _ => (0, true),
     })
+}
+
+/// The code under which this thread sends to `cell`.
+pub(super) fn current(cell: &Header) -> u64 {
+    Seat::with(|seat| seat.filter(|seat| seat.is_of(cell.node)).map_or(0, Seat::code))
 }
 
 impl<M> Pid<M> {
@@ -49,7 +55,14 @@ impl<M> Pid<M> {
     /// would wait for ever).
     #[inline(always)]
     pub fn send(&self, message: M) -> Send<'_, M> {
-        Send { pid: self, message: MaybeUninit::new(message), waiter: Waiter::NEW, _pinned: PhantomPinned }
+        Send(Push::new(self, message))
+    }
+
+    /// A send whose message is made of `part` when it is polled first.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub const fn send_part<S>(&self, part: S) -> Send<'_, M, S> {
+        Send(Push::new(self, part))
     }
 
     /// Sends `message` if there is room now.
@@ -59,8 +72,16 @@ impl<M> Pid<M> {
     /// while the receiver waits.
     #[inline(always)]
     pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
+        let (sender, _) = charge(self.header());
+        self.try_send_as(message, sender)
+    }
+
+    #[inline(always)]
+    pub(crate) fn try_send_as(&self, message: M, sender: u64) -> Result<(), SendError<M>> {
+        if let Some(route) = self.route() {
+            return (route.ways.try_send)(self, message, sender);
+        }
         let cell = self.cell();
-        let (sender, _) = charge(cell);
         match cell.queue.try_push(message, sender) {
             Ok(duty) => {
                 carry_out(cell.header(), duty);
@@ -89,7 +110,7 @@ impl<M> Pid<M> {
     /// As for [`Pid::send`], and [`SendError::Timeout`]. Exact: either the message was accepted, or
     /// it comes back.
     pub async fn send_timeout(&self, message: M, within: Duration) -> Result<(), SendError<M>> {
-        let node = self.cell().node();
+        let node = self.header().node();
         let mut deadline: Option<Deadline> = None;
         let mut send = pin!(self.send(message));
         std::future::poll_fn(|cx| {
@@ -122,46 +143,6 @@ impl<M> Pid<M> {
             return self.try_send(message);
         }
         blocking::wait(self.send(message))
-    }
-
-    /// Sends all that `messages` yields, in order, with one compare-exchange for each run of free
-    /// slots, and waiting for room in between.
-    ///
-    /// # Cancel safety
-    /// What was accepted stays accepted; the rest is dropped with the future.
-    ///
-    /// # Errors
-    /// As for [`Pid::send`], with the message that could not be sent and all after it.
-    pub async fn send_all<I>(&self, messages: I) -> Result<(), SendError<Vec<M>>>
-    where
-        I: IntoIterator<Item = M>,
-        I::IntoIter: ExactSizeIterator,
-    {
-        let mut batch = Batch::new(messages.into_iter());
-        loop {
-            let cell = self.cell();
-            let (sender, _) = charge(cell);
-            carry_out(cell.header(), cell.queue.try_push_batch(&mut batch, sender));
-            let Some(message) = batch.next() else { return Ok(()) };
-            if let Err(error) = self.send(message).await {
-                return Err(error.map(|message| {
-                    let mut rest = vec![message];
-                    rest.extend(std::iter::from_fn(|| batch.next()));
-                    rest
-                }));
-            }
-        }
-    }
-
-    /// Waits for room and keeps it: the permit then sends without waiting.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost: a permit that was granted to a dropped future is given on.
-    ///
-    /// # Errors
-    /// As for [`Pid::send`]. With capacity zero there is no room to keep: `Full`.
-    pub fn reserve(&self) -> Reserve<'_, M> {
-        Reserve { pid: self, waiter: Waiter::NEW, _pinned: PhantomPinned }
     }
 
     /// Pushes where the short way failed.
@@ -212,8 +193,8 @@ impl<M> Pid<M> {
     }
 
     /// Whether this actor is the one being polled here.
-    fn is_self(&self) -> bool {
-        Seat::with(|seat| seat.is_some_and(|seat| seat.is_current(self.cell().header())))
+    pub(super) fn is_self(&self) -> bool {
+        Seat::with(|seat| seat.is_some_and(|seat| seat.is_current(self.header())))
     }
 
     fn push_explored(&self, message: M, sender: u64) -> Result<(), M> {
@@ -229,20 +210,20 @@ impl<M> Pid<M> {
         let node = self.cell().node();
         let from = crate::cell::state::Code::from_bits(sender);
         let from = (from != crate::cell::state::Code::NONE).then(|| node.actor_id(from));
-        let name = std::any::type_name::<M>();
+        let name = type_name::<M>();
         let cause = DeadLetterCause::Overflow;
         node.record_dead_letter(DeadLetter::new(self.id(), from, name, cause, node.now()));
         drop(message);
     }
 
     fn full(&self, message: M) -> SendError<M> {
-        let limit = self.cell().queue.capacity().limit().unwrap_or(u32::MAX);
+        let limit = self.header().queue.capacity().limit().unwrap_or(u32::MAX);
         SendError::Full { to: self.id(), limit, message: Undelivered::new(message) }
     }
 
-    fn closed(&self, message: M) -> SendError<M> {
+    pub(super) fn closed(&self, message: M) -> SendError<M> {
         let message = Undelivered::new(message);
-        if self.cell().node().is_stopped() {
+        if self.header().node().is_stopped() {
             SendError::NodeStopped { to: self.id(), message }
         } else {
             SendError::Closed { to: self.id(), message }
@@ -256,18 +237,30 @@ enum Pushed<M> {
     NoRoom(M),
 }
 
-/// Where a waiting send or reservation is: nowhere yet, in a node that the waiters know, or done.
-///
-/// The node is a pooled allocation of its own, so that a send that finds room costs no more than
-/// its message.
-struct Waiter<M>(*mut Node<M>);
+/// The part that a whole was made of, where the whole could not be sent.
+#[cold]
+pub(super) fn part_of<M: TryInto<S>, S>(whole: M) -> S {
+    match whole.try_into() {
+        Ok(part) => part,
+        Err(_) => {
+            panic!("a `{}` does not give back the `{}` it was made of", type_name::<M>(), type_name::<S>())
+        }
+    }
+}
 
-impl<M> Waiter<M> {
-    const NEW: Self = Self(null_mut());
-    const DONE: Self = Self(without_provenance_mut(1));
+/// Where a waiting send or reservation is: nowhere yet, in something that those who make room know, or
+/// done.
+///
+/// For a mailbox that is a [`Node`] of its messages. It is a pooled allocation of its own, so that a
+/// send that finds room costs no more than its message.
+pub(crate) struct Waiter(*mut ());
+
+impl Waiter {
+    pub(crate) const NEW: Self = Self(null_mut());
+    pub(crate) const DONE: Self = Self(without_provenance_mut(1));
 
     #[inline(always)]
-    const fn is_new(&self) -> bool {
+    pub(crate) const fn is_new(&self) -> bool {
         self.0.is_null()
     }
 
@@ -276,56 +269,116 @@ impl<M> Waiter<M> {
         self.0.addr() == 1
     }
 
-    /// The node, if there is one.
-    fn node(&self) -> Option<NonNull<Node<M>>> {
+    /// What it waits in, if it does.
+    pub(crate) fn place(&self) -> Option<NonNull<()>> {
         if self.is_done() { None } else { NonNull::new(self.0) }
     }
 
-    /// Moves `node` to where it can be linked.
-    fn place(node: Node<M>) -> NonNull<Node<M>> {
-        let at = pool::take(Layout::new::<Node<M>>()).cast();
-        // SAFETY: the memory is ours and fits.
-        unsafe { at.write(node) };
-        at
+    /// It waits in this.
+    pub(crate) const fn at(place: NonNull<()>) -> Self {
+        Self(place.as_ptr())
     }
 
-    /// Gives a node's memory back.
-    ///
-    /// # Safety
-    /// It came from `place`, is not linked, and its message has been taken, if it had one.
-    unsafe fn discard(node: NonNull<Node<M>>) {
-        // SAFETY: by contract.
-        unsafe { ptr::drop_in_place(node.as_ptr()) };
-        // SAFETY: by contract; taken with this layout.
-        unsafe { pool::give(node.cast(), Layout::new::<Node<M>>()) };
+    /// It is done; gives what it was.
+    pub(crate) const fn finish(&mut self) -> Self {
+        std::mem::replace(self, Self::DONE)
     }
 }
 
-/// Future of [`Pid::send`].
+/// Moves `node` to where it can be linked.
+pub(super) fn place<M>(node: Node<M>) -> NonNull<Node<M>> {
+    let at = pool::take(Layout::new::<Node<M>>()).cast();
+    // SAFETY: the memory is ours and fits.
+    unsafe { at.write(node) };
+    at
+}
+
+/// Gives a node's memory back.
+///
+/// # Safety
+/// It came from `place`, is not linked, and its message has been taken, if it had one.
+pub(super) unsafe fn discard<M>(node: NonNull<Node<M>>) {
+    // SAFETY: by contract.
+    unsafe { ptr::drop_in_place(node.as_ptr()) };
+    // SAFETY: by contract; taken with this layout.
+    unsafe { pool::give(node.cast(), Layout::new::<Node<M>>()) };
+}
+
+/// Future of [`Pid::send`]. `S` is what the message is made of when it is polled first, and what
+/// comes back.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Send<'a, M> {
+pub struct Send<'a, M, S = M>(Push<'a, M, S>);
+
+impl<M: From<S> + TryInto<S>, S> Future for Send<'_, M, S> {
+    type Output = Result<(), SendError<S>>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: structurally pinned: never moved, and dropped in place.
+        let push = unsafe { self.map_unchecked_mut(|send| &mut send.0) };
+        push.poll(cx, |_| {}, |error| error.map(part_of))
+    }
+}
+
+impl<M: TryInto<S>, S> Send<'_, M, S> {
+    /// Gives up: the message, if it has not been accepted; `None` if it has.
+    pub fn take_back(self: Pin<&mut Self>) -> Option<S> {
+        // SAFETY: nothing is moved but the part, which is not pinned.
+        let push = unsafe { &mut self.get_unchecked_mut().0 };
+        push.unsent().or_else(|| push.withdraw().map(part_of))
+    }
+}
+
+/// Other ways for a send that was never polled: one that was is pinned, and has nothing to send.
+impl<M: From<S> + TryInto<S>, S> Send<'_, M, S> {
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn try_send(mut self) -> Result<(), SendError<S>> {
+        let Some(part) = self.0.unsent() else { return Ok(()) };
+        self.0.pid.try_send(M::from(part)).map_err(|error| error.map(part_of))
+    }
+
+    #[doc(hidden)]
+    pub fn blocking(mut self) -> Result<(), SendError<S>> {
+        let Some(part) = self.0.unsent() else { return Ok(()) };
+        self.0.pid.send_blocking(M::from(part)).map_err(|error| error.map(part_of))
+    }
+}
+
+impl<M, S> std::fmt::Debug for Send<'_, M, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Send").field("pid", self.0.pid).finish_non_exhaustive()
+    }
+}
+
+/// The wait for room of a message `M` that is made of a part `S` when it is polled first.
+pub(super) struct Push<'a, M, S> {
     pid: &'a Pid<M>,
     /// Here while the waiter is new; afterwards in its node, or gone.
-    message: MaybeUninit<M>,
-    waiter: Waiter<M>,
+    part: MaybeUninit<S>,
+    waiter: Waiter,
     _pinned: PhantomPinned,
 }
 
 // SAFETY: the waiter's node is this future's own, or shared by the protocol of the waiters' list;
-// the message goes to another thread anyway.
-unsafe impl<M: std::marker::Send> std::marker::Send for Send<'_, M> {}
+// the message goes to another thread anyway, and what it is made of goes with the future.
+unsafe impl<M: std::marker::Send, S: std::marker::Send> std::marker::Send for Push<'_, M, S> {}
 // SAFETY: a shared future offers nothing.
-unsafe impl<M: std::marker::Send> Sync for Send<'_, M> {}
+unsafe impl<M: std::marker::Send, S: std::marker::Send> Sync for Push<'_, M, S> {}
 
-impl<M> Future for Send<'_, M> {
-    type Output = Result<(), SendError<M>>;
-
+impl<M: From<S>, S> Push<'_, M, S> {
+    /// As a future is polled; `prepare` gets the part before it is sent, `failed` the error.
     #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    pub(super) fn poll<E>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        prepare: impl FnOnce(&mut S),
+        failed: impl FnOnce(SendError<M>) -> E,
+    ) -> Poll<Result<(), E>> {
         // SAFETY: nothing in it is address-sensitive: the node has an address of its own.
         let me = unsafe { self.get_unchecked_mut() };
         if me.waiter.is_new() {
-            let cell = me.pid.cell();
+            let cell = me.pid.header();
             let seat = Seat::with(|seat| seat.map(ptr::from_ref));
             // SAFETY: the seat is taken on this thread for longer than this poll.
             let seat = seat.map(|seat| unsafe { &*seat }).filter(|seat| seat.is_of(cell.node));
@@ -337,65 +390,147 @@ impl<M> Future for Send<'_, M> {
                 Some(seat) => seat.code(),
                 None => 0,
             };
-            // SAFETY: new, so the message is here; it is put back, or the waiter is done.
-            match cell.queue.try_push(unsafe { me.message.assume_init_read() }, sender) {
+            // SAFETY: new, so the part is here.
+            prepare(unsafe { me.part.assume_init_mut() });
+            // Foreign code makes the message of the part, and may panic.
+            me.waiter = Waiter::DONE;
+            // SAFETY: it was new, so the part is here; it is done, so nobody looks for it again.
+            let message = M::from(unsafe { me.part.assume_init_read() });
+            if me.pid.route().is_some() {
+                return polled(me.poll_route(message, sender, cx), failed);
+            }
+            match me.pid.cell().queue.try_push(message, sender) {
                 Ok(duty) => {
-                    me.waiter = Waiter::DONE;
                     if duty == Duty::Schedule {
                         // SAFETY: the duty is the token.
-                        unsafe { schedule_from(seat, NonNull::from(cell.header())) };
+                        unsafe { schedule_from(seat, NonNull::from(cell)) };
                     }
                     return Poll::Ready(Ok(()));
                 }
-                Err(message) => return Self::polled(me.poll_new(message, sender, cx)),
+                Err(message) => return polled(me.poll_new(message, sender, cx), failed),
             }
         }
-        Self::polled(me.poll_waiting(cx))
+        polled(me.poll_waiting(cx), failed)
     }
 }
 
 #[cold]
 #[inline(never)]
-fn give_way(cx: &Context<'_>) {
+pub(super) fn give_way(cx: &Context<'_>) {
     note_wait(Wait::Turn);
     cx.waker().wake_by_ref();
 }
 
 /// What a poll came to where it was not short. A pointer, so that the short way, which nearly all
 /// sends take, has no error to carry about.
-type Long<M> = Poll<Option<Box<SendError<M>>>>;
+pub(super) type Long<M> = Poll<Option<Box<SendError<M>>>>;
 
-impl<M> Send<'_, M> {
+#[inline(always)]
+fn polled<M, E>(long: Long<M>, failed: impl FnOnce(SendError<M>) -> E) -> Poll<Result<(), E>> {
+    match long {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(None) => Poll::Ready(Ok(())),
+        Poll::Ready(Some(error)) => Poll::Ready(Err(failed(*error))),
+    }
+}
+
+impl<'a, M, S> Push<'a, M, S> {
     #[inline(always)]
-    fn polled(long: Long<M>) -> Poll<Result<(), SendError<M>>> {
-        match long {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => Poll::Ready(Ok(())),
-            Poll::Ready(Some(error)) => Poll::Ready(Err(*error)),
-        }
+    pub(super) const fn new(pid: &'a Pid<M>, part: S) -> Self {
+        Self { pid, part: MaybeUninit::new(part), waiter: Waiter::NEW, _pinned: PhantomPinned }
+    }
+
+    pub(super) const fn pid(&self) -> &'a Pid<M> {
+        self.pid
+    }
+
+    /// The first poll where the pid has a route.
+    #[cold]
+    #[inline(never)]
+    fn poll_route(&mut self, message: M, sender: u64, cx: &mut Context<'_>) -> Long<M> {
+        self.pid.begin_send(message, sender, &mut self.waiter, cx)
     }
 
     /// The short way has failed.
     #[cold]
     #[inline(never)]
-    fn poll_new(&mut self, mut message: M, sender: u64, cx: &Context<'_>) -> Long<M> {
-        // Whatever happens to the message, it is not here any more.
+    fn poll_new(&mut self, message: M, sender: u64, cx: &Context<'_>) -> Long<M> {
+        self.pid.wait_to_send(message, sender, &mut self.waiter, cx)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Long<M> {
+        self.pid.poll_send(&mut self.waiter, cx)
+    }
+
+    /// The part, if nothing was sent yet; nothing will be.
+    #[inline(always)]
+    pub(super) fn unsent(&mut self) -> Option<S> {
+        if !self.waiter.is_new() {
+            return None;
+        }
         self.waiter = Waiter::DONE;
-        let cell = self.pid.cell();
+        // SAFETY: it was new, so the part is here, and now it is taken.
+        Some(unsafe { self.part.assume_init_read() })
+    }
+
+    /// Ends the wait: the message, if it was not accepted.
+    #[cold]
+    #[inline(never)]
+    fn withdraw(&mut self) -> Option<M> {
+        let waiter = self.waiter.finish();
+        self.pid.withdraw_send(waiter)
+    }
+
+    /// Ends the wait, as `withdraw` does, and drops the message here, off the short way.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        drop(self.unsent());
+        drop(self.withdraw());
+    }
+}
+
+impl<M> Pid<M> {
+    /// Sends `message`, or begins to wait with it; `waiter` is done so far.
+    pub(super) fn begin_send(
+        &self,
+        message: M,
+        sender: u64,
+        waiter: &mut Waiter,
+        cx: &mut Context<'_>,
+    ) -> Long<M> {
+        if let Some(route) = self.route() {
+            return (route.ways.send)(self, message, sender, waiter, cx);
+        }
+        let cell = self.cell();
+        match cell.queue.try_push(message, sender) {
+            Ok(duty) => {
+                carry_out(cell.header(), duty);
+                Poll::Ready(None)
+            }
+            Err(message) => self.wait_to_send(message, sender, waiter, cx),
+        }
+    }
+
+    /// Waits with a message that found no room; `waiter` is done so far. Only without a route.
+    fn wait_to_send(&self, mut message: M, sender: u64, waiter: &mut Waiter, cx: &Context<'_>) -> Long<M> {
+        let cell = self.cell();
         loop {
-            message = match self.pid.push_slow(message, sender) {
+            message = match self.push_slow(message, sender) {
                 Pushed::Done => return Poll::Ready(None),
                 Pushed::Failed(error) => return Poll::Ready(Some(Box::new(error))),
                 Pushed::NoRoom(message) => message,
             };
-            if self.pid.is_self() {
-                return Poll::Ready(Some(Box::new(self.pid.full(message))));
+            if self.is_self() {
+                return Poll::Ready(Some(Box::new(self.full(message))));
             }
-            let node = Waiter::place(Node::with_message(message, sender));
+            let node = place(Node::with_message(message, sender));
             // SAFETY: not linked; it stays where it is until it is served or withdrawn.
             match unsafe { cell.queue.enqueue(node, cx.waker()) } {
                 Enqueued::Waiting => {
-                    self.waiter = Waiter(node.as_ptr());
+                    *waiter = Waiter::at(node.cast());
                     note_wait(Wait::Permit);
                     return Poll::Pending;
                 }
@@ -404,7 +539,7 @@ impl<M> Send<'_, M> {
             // SAFETY: not linked, so the message is ours, and it is there.
             message = unsafe { node.as_ref().take_message() };
             // SAFETY: not linked, and its message was taken.
-            unsafe { Waiter::discard(node) };
+            unsafe { discard(node) };
             message = match cell.queue.try_push(message, sender) {
                 Ok(duty) => {
                     carry_out(cell.header(), duty);
@@ -415,50 +550,42 @@ impl<M> Send<'_, M> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn poll_waiting(&mut self, cx: &Context<'_>) -> Long<M> {
-        let Some(node) = self.waiter.node() else { return Poll::Ready(None) };
+    /// Goes on waiting with the message that `waiter` holds; sent, when it is done.
+    pub(super) fn poll_send(&self, waiter: &mut Waiter, cx: &mut Context<'_>) -> Long<M> {
+        if let Some(route) = self.route() {
+            return (route.ways.poll_send)(self, waiter, cx);
+        }
+        let Some(node) = waiter.place().map(NonNull::cast::<Node<M>>) else { return Poll::Ready(None) };
         // SAFETY: enqueued in an earlier poll.
-        match unsafe { self.pid.cell().queue.refresh(node, cx.waker()) } {
+        match unsafe { self.cell().queue.refresh(node, cx.waker()) } {
             Fate::Waiting => {
                 note_wait(Wait::Permit);
                 Poll::Pending
             }
             Fate::Closed => {
-                self.waiter = Waiter::DONE;
+                *waiter = Waiter::DONE;
                 // SAFETY: unlinked, with the message left to its owner.
                 let message = unsafe { node.as_ref().take_message() };
                 // SAFETY: unlinked, and its message was taken.
-                unsafe { Waiter::discard(node) };
-                Poll::Ready(Some(Box::new(self.pid.closed(message))))
+                unsafe { discard(node) };
+                Poll::Ready(Some(Box::new(self.closed(message))))
             }
             Fate::Sent | Fate::Granted => {
-                self.waiter = Waiter::DONE;
+                *waiter = Waiter::DONE;
                 // SAFETY: unlinked, and its message was taken over.
-                unsafe { Waiter::discard(node) };
+                unsafe { discard(node) };
                 Poll::Ready(None)
             }
         }
     }
 
-    /// Gives up: the message, if it has not been accepted; `None` if it has.
-    pub fn take_back(self: Pin<&mut Self>) -> Option<M> {
-        // SAFETY: as in `poll`.
-        unsafe { self.get_unchecked_mut() }.withdraw()
-    }
-
-    /// Ends the wait.
-    #[cold]
-    #[inline(never)]
-    fn withdraw(&mut self) -> Option<M> {
-        let waiter = std::mem::replace(&mut self.waiter, Waiter::DONE);
-        if waiter.is_new() {
-            // SAFETY: new, so the message is here, and now it is taken.
-            return Some(unsafe { self.message.assume_init_read() });
+    /// Ends the wait of a send: the message, unless it has gone.
+    pub(super) fn withdraw_send(&self, waiter: Waiter) -> Option<M> {
+        if let Some(route) = self.route() {
+            return (route.ways.take_back)(self, waiter);
         }
-        let node = waiter.node()?;
-        let cell = self.pid.cell();
+        let node = waiter.place()?.cast::<Node<M>>();
+        let cell = self.cell();
         // SAFETY: enqueued by an earlier poll.
         let message = match unsafe { cell.queue.withdraw(node) } {
             // SAFETY: unlinked, so the message is ours again.
@@ -470,194 +597,16 @@ impl<M> Send<'_, M> {
             }
         };
         // SAFETY: unlinked, and its message was taken.
-        unsafe { Waiter::discard(node) };
+        unsafe { discard(node) };
         message
     }
 }
 
-impl<M> Drop for Send<'_, M> {
+impl<M, S> Drop for Push<'_, M, S> {
     #[inline(always)]
     fn drop(&mut self) {
         if !self.waiter.is_done() {
-            drop(self.withdraw());
+            self.give_up();
         }
-    }
-}
-
-impl<M> std::fmt::Debug for Send<'_, M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Send").field("pid", self.pid).finish_non_exhaustive()
-    }
-}
-
-/// Future of [`Pid::reserve`].
-#[must_use = "futures do nothing unless awaited"]
-pub struct Reserve<'a, M> {
-    pid: &'a Pid<M>,
-    waiter: Waiter<M>,
-    _pinned: PhantomPinned,
-}
-
-// SAFETY: as for `Send`; a reservation's node has no message.
-unsafe impl<M: std::marker::Send> std::marker::Send for Reserve<'_, M> {}
-// SAFETY: a shared future offers nothing.
-unsafe impl<M: std::marker::Send> Sync for Reserve<'_, M> {}
-
-impl<'a, M> Future for Reserve<'a, M> {
-    type Output = Result<Permit<'a, M>, SendError<()>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: nothing in it is address-sensitive: the node has an address of its own.
-        let me = unsafe { self.get_unchecked_mut() };
-        let queue = &me.pid.cell().queue;
-        while me.waiter.is_new() {
-            if let Some(result) = me.pid.try_reserve_slow() {
-                me.waiter = Waiter::DONE;
-                return Poll::Ready(result);
-            }
-            let node = Waiter::place(Node::for_credit());
-            // SAFETY: not linked; it stays where it is until it is served or withdrawn.
-            match unsafe { queue.enqueue(node, cx.waker()) } {
-                Enqueued::Waiting => me.waiter = Waiter(node.as_ptr()),
-                // SAFETY: not linked, and it has no message.
-                Enqueued::Room | Enqueued::Closed => unsafe { Waiter::discard(node) },
-            }
-        }
-        let Some(node) = me.waiter.node() else { return Poll::Pending };
-        // SAFETY: enqueued above or in an earlier poll.
-        let fate = unsafe { queue.refresh(node, cx.waker()) };
-        if fate == Fate::Waiting {
-            note_wait(Wait::Permit);
-            return Poll::Pending;
-        }
-        me.waiter = Waiter::DONE;
-        // SAFETY: unlinked, and it has no message.
-        unsafe { Waiter::discard(node) };
-        Poll::Ready(match fate {
-            Fate::Closed => Err(me.pid.closed_for_all()),
-            _ => Ok(Permit { pid: me.pid }),
-        })
-    }
-}
-
-impl<M> Drop for Reserve<'_, M> {
-    fn drop(&mut self) {
-        let Some(node) = std::mem::replace(&mut self.waiter, Waiter::DONE).node() else { return };
-        let cell = self.pid.cell();
-        // SAFETY: enqueued by an earlier poll.
-        if let Withdrawn::GaveOn(duty) = unsafe { cell.queue.withdraw(node) } {
-            if cell.tenancy.state().is_explored() {
-                cell.node().core().unreserve(&self.pid.any());
-            }
-            carry_out(cell.header(), duty);
-        }
-        // SAFETY: unlinked, and it has no message.
-        unsafe { Waiter::discard(node) };
-    }
-}
-
-impl<M> std::fmt::Debug for Reserve<'_, M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reserve").field("pid", self.pid).finish_non_exhaustive()
-    }
-}
-
-impl<M> Pid<M> {
-    /// A permit, if there is room now.
-    ///
-    /// # Errors
-    /// As for [`Pid::reserve`], and `Full`.
-    pub fn try_reserve(&self) -> Result<Permit<'_, M>, SendError<()>> {
-        self.try_reserve_slow().unwrap_or_else(|| Err(self.full_for_all()))
-    }
-
-    /// `None`: wait.
-    fn try_reserve_slow(&self) -> Option<Result<Permit<'_, M>, SendError<()>>> {
-        let cell = self.cell();
-        if cell.queue.is_closed() {
-            return Some(Err(self.closed_for_all()));
-        }
-        if cell.queue.capacity() == crate::queue::Capacity::Zero {
-            return Some(Err(self.full_for_all()));
-        }
-        let explored = cell.tenancy.state().is_explored();
-        let kept =
-            if explored { cell.node().core().reserve(&Room::of(self)) } else { cell.queue.try_reserve() };
-        if kept {
-            return Some(Ok(Permit { pid: self }));
-        }
-        if self.is_self() {
-            // SAFETY: it is this actor's turn on this thread, which holds the token.
-            unsafe { cell.queue.settle() };
-            let reserved = cell.queue.try_reserve();
-            return Some(if reserved { Ok(Permit { pid: self }) } else { Err(self.full_for_all()) });
-        }
-        (cell.tenancy.state().overflow() != Overflow::Wait).then(|| Err(self.full_for_all()))
-    }
-
-    fn full_for_all(&self) -> SendError<()> {
-        let limit = self.cell().queue.capacity().limit().unwrap_or(u32::MAX);
-        SendError::Full { to: self.id(), limit, message: Undelivered::new(()) }
-    }
-
-    fn closed_for_all(&self) -> SendError<()> {
-        let message = Undelivered::new(());
-        if self.cell().node().is_stopped() {
-            SendError::NodeStopped { to: self.id(), message }
-        } else {
-            SendError::Closed { to: self.id(), message }
-        }
-    }
-}
-
-/// Room for one message. Dropping it gives the room on.
-#[must_use = "the room is given on when the permit is dropped"]
-pub struct Permit<'a, M> {
-    pid: &'a Pid<M>,
-}
-
-impl<M> Permit<'_, M> {
-    /// Sends without waiting.
-    ///
-    /// # Errors
-    /// [`SendError::Closed`] or `NodeStopped` when the actor has ended meanwhile.
-    pub fn send(self, message: M) -> Result<(), SendError<M>> {
-        let pid = ManuallyDrop::new(self).pid;
-        let cell = pid.cell();
-        let (sender, _) = charge(cell);
-        if cell.tenancy.state().is_explored() {
-            let core = cell.node().core();
-            core.unreserve(&pid.any());
-            if cell.queue.is_closed() {
-                return Err(pid.closed(message));
-            }
-            core.post(Parcel::new(pid, sender, message));
-            return Ok(());
-        }
-        match cell.queue.push_reserved(message, sender) {
-            Ok(duty) => {
-                carry_out(cell.header(), duty);
-                Ok(())
-            }
-            Err(message) => Err(pid.closed(message)),
-        }
-    }
-}
-
-impl<M> Drop for Permit<'_, M> {
-    fn drop(&mut self) {
-        let cell = self.pid.cell();
-        if cell.tenancy.state().is_explored() {
-            cell.node().core().unreserve(&self.pid.any());
-        } else {
-            let duty: Duty = cell.queue.unreserve();
-            carry_out(cell.header(), duty);
-        }
-    }
-}
-
-impl<M> std::fmt::Debug for Permit<'_, M> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Permit").field("pid", self.pid).finish()
     }
 }

@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
@@ -75,35 +76,6 @@ where
         Self { state: NonNull::from(state), handle, handler: None, searching: false, _state: PhantomData }
     }
 
-    /// The next message.
-    #[inline(always)]
-    fn receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<S::Message>> {
-        // SAFETY: there is no handler, so the state is ours for the length of this call.
-        let state = unsafe { self.state.as_ref() };
-        let front = state.mailbox().pid().cell();
-        let own = Seat::with(|seat| match seat {
-            Some(seat) if seat.is_current(front.header()) => Some(ptr::from_ref(seat)),
-            _ => None,
-        });
-        let Some(seat) = own else { return Poll::Ready(None) };
-        // SAFETY: the seat is taken on this thread for longer than this poll.
-        let seat = unsafe { &*seat };
-        if !seat.charge() {
-            // SAFETY: it is this actor's turn.
-            unsafe { give_way(front, cx) };
-            return Poll::Pending;
-        }
-        // SAFETY: it is this actor's turn, so this thread holds its token; nothing is borrowed.
-        match unsafe { receive_shortly(front, seat, cx, |message| state.accepts(message)) } {
-            Short::Message(message) => {
-                self.searching = false;
-                Poll::Ready(Some(message))
-            }
-            Short::Waits => Poll::Pending,
-            Short::Fails => self.receive_slow(seat, cx),
-        }
-    }
-
     #[inline(never)]
     fn receive_slow(&mut self, seat: &Seat, cx: &mut Context<'_>) -> Poll<Option<S::Message>> {
         // SAFETY: there is no handler, so the state is ours for the length of this call.
@@ -159,16 +131,42 @@ where
                     if let Some(reason) = state.ended() {
                         return Poll::Ready(Err(reason));
                     }
-                    let message = match me.receive(cx) {
-                        Poll::Pending => return Poll::Pending,
-                        Poll::Ready(None) => return Poll::Ready(Ok(())),
-                        Poll::Ready(Some(message)) => message,
+                    let state = &*state;
+                    let front = state.mailbox().pid().cell();
+                    let own = Seat::with(|seat| match seat {
+                        Some(seat) if seat.is_current(front.header()) => Some(ptr::from_ref(seat)),
+                        _ => None,
+                    });
+                    let Some(seat) = own else { return Poll::Ready(Ok(())) };
+                    // SAFETY: the seat is taken on this thread for longer than this poll.
+                    let seat = unsafe { &*seat };
+                    if !seat.charge() {
+                        // SAFETY: it is this actor's turn.
+                        unsafe { give_way(front, cx) };
+                        return Poll::Pending;
+                    }
+                    let mut moved = MaybeUninit::uninit();
+                    let accepts = |message: &S::Message| state.accepts(message);
+                    // SAFETY: it is this actor's turn, so this thread holds its token; nothing is
+                    // borrowed.
+                    let at = match unsafe { receive_shortly(front, seat, cx, accepts, &mut moved) } {
+                        Short::At(message) => {
+                            me.searching = false;
+                            message
+                        }
+                        Short::Waits => return Poll::Pending,
+                        Short::Fails => match me.receive_slow(seat, cx) {
+                            Poll::Pending => return Poll::Pending,
+                            Poll::Ready(None) => return Poll::Ready(Ok(())),
+                            Poll::Ready(Some(message)) => NonNull::from(moved.write(message)),
+                        },
                     };
                     // No exit signal has come: the lane was calm, or its signals were received.
                     // SAFETY: as above; from here on the state is the handler's.
                     let state: &'a mut S = unsafe { &mut *me.state.as_ptr() };
                     let handle = &mut me.handle;
-                    Pooled::new(|| handle(state, message))
+                    // SAFETY: the message is ours, and moved out here alone.
+                    Pooled::new(|| handle(state, unsafe { at.read() }))
                 }
             };
             match Pin::new(&mut handler).poll(cx) {

@@ -98,7 +98,7 @@ impl<M> Slot<M> {
 }
 
 /// Slots of the largest block.
-pub const MAX_SLOTS: usize = if cfg!(wharf_loom) { 1 } else { 31 };
+pub const MAX_SLOTS: usize = if cfg!(wharf_loom) { 3 } else { 31 };
 
 /// A run of slots. How many are used depends on the message's size: see [`Block::SLOTS`].
 #[repr(C)]
@@ -114,7 +114,8 @@ impl<M> Block<M> {
     pub const SLOTS: usize = {
         let slot = size_of::<Slot<M>>();
         if cfg!(wharf_loom) {
-            1
+            // Runs of slots are looked at with messages that are large.
+            if slot <= 64 { 1 } else { 3 }
         } else if slot <= 64 {
             31
         } else if slot <= 256 {

@@ -1,7 +1,7 @@
 //! The queue of a mailbox: many senders, one receiver, any capacity, one word.
 //!
 //! `README.md` beside this file states the protocol. [`Queue`] holds the parts that both sides
-//! share; `push` is the senders' side, `pop` the receiver's, `credit` what a bounded queue adds and
+//! share; `push` is the senders' side (`push_all` for many messages at once), `pop` the receiver's, `credit` what a bounded queue adds and
 //! `handover` what capacity zero adds.
 //!
 //! Access rules:
@@ -14,9 +14,11 @@
 mod block;
 mod credit;
 mod explored;
+mod grave;
 mod handover;
 mod pop;
 mod push;
+mod push_all;
 mod waiters;
 mod word;
 
@@ -27,7 +29,7 @@ use crate::primitive::{AtomicPtr, Ordering, UnsafeCell, mutated};
 use self::block::Block;
 pub use self::credit::{Enqueued, Withdrawn};
 pub use self::pop::Drained;
-pub use self::push::Batch;
+pub use self::push_all::Staged;
 use self::waiters::WaitList;
 pub use self::waiters::{Fate, Node};
 pub use self::word::{Duty, MAX_CAPACITY, Parked, Position};

@@ -91,6 +91,17 @@ impl<M> Queue<M> {
     /// The caller holds the token, and `front` came from [`Queue::front`] just now.
     #[inline(always)]
     pub unsafe fn take(&self, front: Front<'_, M>) -> M {
+        // SAFETY: by contract; moved out once, at once.
+        unsafe { self.take_in_place(front).read() }
+    }
+
+    /// As [`Queue::take`], but the message stays where it lies: it is the caller's, who moves it out
+    /// once, before it gives the token up or takes another.
+    ///
+    /// # Safety
+    /// As for [`Queue::take`].
+    #[inline(always)]
+    pub unsafe fn take_in_place(&self, front: Front<'_, M>) -> NonNull<M> {
         debug_assert!(!front.last);
         let settle = self.consumer.with_mut(|consumer| {
             // SAFETY: the token's holder alone touches the consumer part.
@@ -103,8 +114,9 @@ impl<M> Queue<M> {
             // SAFETY: by contract.
             unsafe { self.settle() };
         }
-        // SAFETY: the mark was seen, and `head` has moved on: it is taken once.
-        unsafe { front.slot.take() }
+        // SAFETY: the mark was seen, and `head` has moved on, so nobody else takes it. The block stays
+        // until its last slot is taken.
+        unsafe { front.slot.peek() }
     }
 
     /// Takes the message in a block's last slot and frees the block.

@@ -145,7 +145,7 @@ impl<M> Queue<M> {
     }
 
     /// Makes `next` the tail after the last slot of `block` was claimed, and lets others go on.
-    fn switch_block(&self, block: NonNull<Block<M>>, next: NonNull<Block<M>>) {
+    pub(super) fn switch_block(&self, block: NonNull<Block<M>>, next: NonNull<Block<M>>) {
         let early = mutated("push: seam is left before the block is there");
         if early {
             self.word.leave_seam();
@@ -160,7 +160,7 @@ impl<M> Queue<M> {
     }
 
     /// Installs a block where there is none. Another sender may do it first.
-    fn install_first(&self) {
+    pub(super) fn install_first(&self) {
         let block = Block::<M>::alloc();
         // AcqRel: Release hands the new block's slots to the senders' and the receiver's Acquire.
         let installed =
@@ -177,120 +177,10 @@ impl<M> Queue<M> {
 
     #[cold]
     #[inline(never)]
-    fn back_off(&self) -> Snapshot {
+    pub(super) fn back_off(&self) -> Snapshot {
         for _ in 0..BACKOFF_PAUSES {
             spin_loop();
         }
         self.word.load()
-    }
-
-    /// Pushes as many messages of `batch` as there is room for, one compare-exchange for each run
-    /// of slots. Stops at the first that finds no room; the batch then still holds the rest.
-    pub fn try_push_batch<I>(&self, batch: &mut Batch<I>, sender: u64) -> Duty
-    where
-        I: ExactSizeIterator<Item = M>,
-    {
-        let mut duty = Duty::None;
-        while !batch.is_empty() {
-            let now = self.word.load();
-            if !now.has_credit() {
-                break;
-            }
-            let index = now.position().index(Block::<M>::LAP);
-            // Acquire pairs with the Release of whoever installed the block.
-            let block = NonNull::new(self.tail_block.load(Ordering::Acquire));
-            let run = self.run_length(now, index, batch.len());
-            let pushed = match block {
-                Some(block) if run > 1 => {
-                    let claim = self.word.transition_to_claimed_run(now, self.step, run as u64);
-                    let Ok(duty) = claim else {
-                        self.back_off();
-                        continue;
-                    };
-                    self.fill_run(block, index..index + run, batch, sender);
-                    duty
-                }
-                _ => {
-                    let Some(message) = batch.next() else { break };
-                    match self.try_push(message, sender) {
-                        Ok(duty) => duty,
-                        Err(message) => {
-                            batch.put_back(message);
-                            break;
-                        }
-                    }
-                }
-            };
-            if pushed == Duty::Schedule {
-                duty = Duty::Schedule;
-            }
-        }
-        duty
-    }
-
-    /// How many slots from `index` can be claimed at once without reaching the block's last.
-    fn run_length(&self, now: Snapshot, index: usize, wanted: usize) -> usize {
-        let room = if self.step.takes_credit() {
-            usize::try_from(now.credits()).unwrap_or(usize::MAX)
-        } else {
-            usize::MAX
-        };
-        wanted.min(room).min((Block::<M>::SLOTS - 1).saturating_sub(index))
-    }
-
-    fn fill_run<I>(
-        &self,
-        block: NonNull<Block<M>>,
-        run: std::ops::Range<usize>,
-        batch: &mut Batch<I>,
-        sender: u64,
-    ) where
-        I: ExactSizeIterator<Item = M>,
-    {
-        for index in run {
-            let Some(message) = batch.next() else {
-                // An iterator that lied about its length would leave claimed slots empty for ever.
-                std::process::abort();
-            };
-            // SAFETY: the run's slots were claimed by the caller.
-            let slot = unsafe { Block::slot(block, index) };
-            // SAFETY: as above.
-            unsafe { slot.fill(message, Mark::new(sender, self.step.takes_credit())) };
-        }
-    }
-}
-
-/// Messages on their way into a queue, with room to put one back.
-#[derive(Debug)]
-pub struct Batch<I: Iterator> {
-    held: Option<I::Item>,
-    rest: I,
-}
-
-impl<I: ExactSizeIterator> Batch<I> {
-    /// Everything that `rest` yields.
-    pub const fn new(rest: I) -> Self {
-        Self { held: None, rest }
-    }
-
-    /// How many are left.
-    pub fn len(&self) -> usize {
-        self.rest.len() + usize::from(self.held.is_some())
-    }
-
-    /// Whether none is left.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The next one.
-    pub fn next(&mut self) -> Option<I::Item> {
-        self.held.take().or_else(|| self.rest.next())
-    }
-
-    /// Makes `message` the next one again.
-    pub fn put_back(&mut self, message: I::Item) {
-        debug_assert!(self.held.is_none());
-        self.held = Some(message);
     }
 }

@@ -425,8 +425,18 @@ impl<M: Payload> Pair<M> {
         let made: Vec<(M, u32, u64)> = (0..count).map(|_| self.make()).collect();
         let numbers: Vec<u32> = made.iter().map(|(_, number, _)| *number).collect();
         let accepted = self.model.room().min(count);
-        let mut batch = Batch::new(made.into_iter().map(|(message, _, _)| message));
-        let duty = self.queue.try_push_batch(&mut batch, 4);
+        let mut messages = made.into_iter().map(|(message, _, _)| message);
+        let mut staged = Staged::new();
+        let mut duty = Duty::None;
+        while staged.is_empty() {
+            staged.fill(&mut messages);
+            if staged.is_empty() {
+                break;
+            }
+            if self.queue.try_push_all(&mut staged, 4) == Duty::Schedule {
+                duty = Duty::Schedule;
+            }
+        }
         let mut expected = Duty::None;
         for number in &numbers[..accepted] {
             if self.model.push(*number, 4, self.model.counts()) == Duty::Schedule {
@@ -434,7 +444,7 @@ impl<M: Payload> Pair<M> {
             }
         }
         assert_eq!(duty, expected);
-        let rest: Vec<u32> = std::iter::from_fn(|| batch.next()).map(|message| message.number()).collect();
+        let rest: Vec<u32> = std::iter::from_fn(|| staged.pop()).chain(messages).map(|message| message.number()).collect();
         let left: Vec<u32> = numbers[accepted..].iter().map(|number| M::seen(*number)).collect();
         assert_eq!(rest, left);
     }

@@ -20,3 +20,14 @@ pub const INJECTOR_EVERY: u32 = 61;
 
 /// A cell that has not run for this many slices gives its block back when it parks.
 pub const COLD_SLICES: u32 = 16;
+
+/// How long an entry must have waited in the ring of another worker before it is taken from there.
+pub const WATCH: Duration = Duration::from_micros(20);
+
+/// How often a watch looks at the clock at most, and how long it pauses between.
+pub const WATCH_ROUNDS: u32 = 256;
+/// See [`WATCH_ROUNDS`].
+pub const WATCH_PAUSES: u32 = 16;
+
+/// How long a worker sleeps, and nobody is woken for surplus, after it has watched others in vain.
+pub const DOZE: Duration = Duration::from_millis(1);

@@ -177,6 +177,20 @@ impl<T: Copy> Ring<T> {
         len.clamp(0, SLOTS.cast_signed()).cast_unsigned() as usize
     }
 
+    /// The position of the next push: for [`Ring::holds_older_than`].
+    pub fn mark(&self) -> u32 {
+        // Relaxed: a hint.
+        self.tail.load(Ordering::Relaxed)
+    }
+
+    /// Whether an entry is queued that was there when `mark` was read: a hint, as any look at a
+    /// queue that others use.
+    pub fn holds_older_than(&self, mark: u32) -> bool {
+        // Relaxed: a hint.
+        let head = Head::unpack(self.head.load(Ordering::Relaxed));
+        mark.wrapping_sub(head.real).cast_signed() > 0
+    }
+
     /// Whether nothing is queued, as far as [`Ring::len`] can tell.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -36,6 +36,8 @@ pub struct Scheduler {
     alarms: Mutex<Wheel<Alarm>>,
     /// When the first of them rings, in milliseconds; changed under their lock.
     next_alarm: AtomicU64,
+    /// Until when nobody is woken for surplus, in nanoseconds.
+    quiet_until: AtomicU64,
     stopped: AtomicBool,
     /// Worker tasks that have not ended.
     alive: AtomicU64,
@@ -52,6 +54,7 @@ impl Scheduler {
             idle: Idle::new(),
             alarms: Mutex::new(Wheel::new(Tick::from_millis(0))),
             next_alarm: AtomicU64::new(u64::MAX),
+            quiet_until: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
             alive,
             tokio,
@@ -72,10 +75,25 @@ impl Scheduler {
     /// Wakes a worker if one sleeps and none searches, without a fence: the caller is a worker
     /// itself, awake, and will run the surplus if nobody else does.
     #[inline(always)]
-    pub fn notify_surplus(&self) {
+    pub fn notify_surplus(&self, now: Timestamp) {
+        if self.idle.may_notify() && now.as_nanos() >= self.quiet_until.load(Ordering::Relaxed) {
+            self.wake_for_surplus();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake_for_surplus(&self) {
         if let Some(index) = self.idle.notify_surplus() {
             self.wake(index);
         }
+    }
+
+    /// Nobody is woken for surplus before that time: whoever was woken last found that it is run
+    /// quickly where it is, and looks again then.
+    pub fn hold_surplus_until(&self, time: Timestamp) {
+        // Relaxed: a hint.
+        self.quiet_until.store(time.as_nanos(), Ordering::Relaxed);
     }
 
     /// After something was put where any worker finds it.
@@ -100,14 +118,28 @@ impl Scheduler {
 
     /// The search a worker was woken for is over; if there may be more work, wake the next.
     pub fn end_search(&self) {
-        if self.idle.end_search() && self.has_work() {
+        if self.idle.end_search() && (self.has_injected() || self.has_queued()) {
             self.wake_sleeper();
         }
     }
 
-    /// Whether any queue has something to run.
-    pub fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.workers.iter().any(|worker| !worker.ring.is_empty())
+    /// The search a worker was woken for is over, and found nothing that it should take. Only what
+    /// came from outside is worth another search.
+    #[cold]
+    pub fn end_search_in_vain(&self) {
+        if self.idle.end_search() && self.has_injected() {
+            self.wake_sleeper();
+        }
+    }
+
+    /// Whether anything came from outside that nobody has taken.
+    pub fn has_injected(&self) -> bool {
+        !self.injector.is_empty()
+    }
+
+    /// Whether a worker has more than it runs next.
+    pub fn has_queued(&self) -> bool {
+        self.workers.iter().any(|worker| !worker.ring.is_empty())
     }
 
     /// Sets an alarm, at the next tick's precision. The key cancels it.

@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker};
 
 use crate::cell::header::{Header, Ran};
 use crate::node::NodeShared;
-use crate::primitive::{AtomicBool, Ordering};
+use crate::primitive::{AtomicBool, Ordering, spin_loop};
 use crate::time::{Tick, Timestamp};
 
-use super::budget::{INJECTOR_EVERY, LIFO_STREAK, SLICE, SLICES};
+use super::budget::{DOZE, INJECTOR_EVERY, LIFO_STREAK, SLICE, SLICES, WATCH, WATCH_PAUSES, WATCH_ROUNDS};
 use super::deque::Ring;
-use super::idle::Sleep;
+use super::idle::{MAX_WORKERS, Sleep};
 use super::seat::Seat;
 use super::timers::Timers;
 
@@ -26,6 +26,10 @@ pub struct Task(pub NonNull<Header>);
 unsafe impl Send for Task {}
 
 /// A worker's own state. Everything but `ring` and `notified` belongs to whoever polls its task.
+///
+/// Workers lie side by side: aligned so that none writes to a line, or to the line which the
+/// prefetcher brings along with it, that another reads at each hop.
+#[repr(align(128))]
 pub struct Worker {
     pub seat: Seat,
     pub ring: Ring<Task>,
@@ -34,6 +38,8 @@ pub struct Worker {
     streak: Cell<u32>,
     until_injector: Cell<u32>,
     random: Cell<u32>,
+    /// When to look again at what others had queued and were quick to run.
+    doze: Cell<Option<Timestamp>>,
     notified: AtomicBool,
     waker: OnceLock<Waker>,
 }
@@ -67,6 +73,7 @@ impl Worker {
             streak: Cell::new(0),
             until_injector: Cell::new(INJECTOR_EVERY),
             random: Cell::new(random),
+            doze: Cell::new(None),
             notified: AtomicBool::new(false),
             waker: OnceLock::new(),
         }
@@ -103,7 +110,7 @@ impl Worker {
     #[inline]
     fn push_back(&self, cell: NonNull<Header>) {
         if self.push_quietly(cell) {
-            self.node().scheduler.notify_surplus();
+            self.node().scheduler.notify_surplus(self.seat.now());
         }
     }
 
@@ -179,24 +186,61 @@ impl Worker {
     #[cold]
     fn next_elsewhere(&self) -> Option<NonNull<Header>> {
         // SAFETY: the ring that receives is this worker's own.
-        if let Some(task) = unsafe { self.node().scheduler.injector.pop_batch_into(&self.ring) } {
-            return Some(task.0);
+        let injected = unsafe { self.node().scheduler.injector.pop_batch_into(&self.ring) };
+        injected.or_else(|| self.watch()).map(|task| task.0)
+    }
+
+    /// Takes half of what another has queued, if that has waited for a while. What its owner runs
+    /// within moments stays there: it would take its cache lines along, which costs more than many
+    /// turns. `README.md` says more.
+    fn watch(&self) -> Option<Task> {
+        self.doze.set(None);
+        let scheduler = &self.node().scheduler;
+        if !scheduler.has_queued() {
+            return None;
         }
-        let workers = &self.node().scheduler.workers;
+        let mut marks = [0; MAX_WORKERS];
+        for (mark, other) in marks.iter_mut().zip(&scheduler.workers) {
+            *mark = other.ring.mark();
+        }
+        let begun = self.node().clock.now();
+        let mut now = begun;
+        // The rounds are counted because a clock that a test has paused stands still.
+        for _ in 0..WATCH_ROUNDS {
+            for _ in 0..WATCH_PAUSES {
+                spin_loop();
+            }
+            if !scheduler.injector.is_empty()
+                // SAFETY: the ring that receives is this worker's own.
+                && let Some(task) = unsafe { scheduler.injector.pop_batch_into(&self.ring) }
+            {
+                return Some(task);
+            }
+            now = self.node().clock.now();
+            if now.saturating_since(begun) >= WATCH {
+                break;
+            }
+        }
         let mut random = self.random.get();
         random ^= random << 13;
         random ^= random >> 17;
         random ^= random << 5;
         self.random.set(random);
-        let start = random as usize % workers.len();
-        let (later, earlier) = workers.split_at(start);
-        earlier
-            .iter()
-            .chain(later)
-            .filter(|other| other.index != self.index)
+        let count = scheduler.workers.len();
+        let start = random as usize % count;
+        let stolen = (start..count)
+            .chain(0..start)
+            .filter(|&index| {
+                index != self.index && scheduler.workers[index].ring.holds_older_than(marks[index])
+            })
             // SAFETY: the ring that receives is this worker's own.
-            .find_map(|other| unsafe { other.ring.steal_into(&self.ring) })
-            .map(|task| task.0)
+            .find_map(|index| unsafe { scheduler.workers[index].ring.steal_into(&self.ring) });
+        if stolen.is_none() && scheduler.has_queued() {
+            let again = now.saturating_add(DOZE);
+            self.doze.set(Some(again));
+            scheduler.hold_surplus_until(again);
+        }
+        stolen
     }
 
     fn ring_alarms(&self, now: Timestamp) {
@@ -236,7 +280,7 @@ impl Worker {
             }
         };
         if searching {
-            self.node().scheduler.end_search();
+            self.node().scheduler.end_search_in_vain();
         }
         // Those told now may lie in the slot that only this worker sees.
         if self.seat.drop_orphans() || ended == Slice::Over {
@@ -280,7 +324,10 @@ impl Worker {
     /// into account.
     fn may_sleep(&self, armed: Option<Tick>) -> bool {
         let scheduler = &self.node().scheduler;
-        let has_work = || scheduler.has_work() || scheduler.next_alarm() != armed;
+        // Where it dozes, it has seen what others have queued and looks again by itself.
+        let has_queued =
+            || if self.doze.get().is_some() { !self.ring.is_empty() } else { scheduler.has_queued() };
+        let has_work = || scheduler.has_injected() || has_queued() || scheduler.next_alarm() != armed;
         scheduler.idle.try_sleep(self.index, has_work) == Sleep::Granted
     }
 
@@ -288,7 +335,8 @@ impl Worker {
     fn next_alarm(&self, shared: Option<Tick>) -> Option<Tick> {
         let mut timers = self.seat.timers.borrow_mut();
         timers.enter_open();
-        [timers.next_due(), shared].into_iter().flatten().min()
+        let doze = self.doze.get().map(Timestamp::tick_ceil);
+        [timers.next_due(), shared, doze].into_iter().flatten().min()
     }
 
     /// A number that differs for each worker and tick.

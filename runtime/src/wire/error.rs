@@ -161,6 +161,23 @@ pub enum DeliverError {
         /// The rights in the message: each of their holders waits to be told.
         rights: Vec<RightRef>,
     },
+    /// The actor is on a third node. There is no connection to that, or it was cut: then the message may
+    /// have arrived.
+    #[error("no connection to the node of {to}")]
+    NoConnection {
+        /// Which actor.
+        to: ActorId,
+        /// The rights in the message: each of their holders waits to be told.
+        rights: Vec<RightRef>,
+    },
+    /// The actor is on a third node, and the message does not become bytes for that.
+    #[error("the message can't be encoded for the node of {to}")]
+    NotEncoded {
+        /// Which actor.
+        to: ActorId,
+        /// The rights in the message: each of their holders waits to be told.
+        rights: Vec<RightRef>,
+    },
     /// The node has stopped.
     #[error("the node of {to} has stopped")]
     NodeStopped {
@@ -178,6 +195,10 @@ pub enum AnswerError {
     /// There is none, and this is what the asker is to be told.
     #[error(transparent)]
     Unanswered(#[from] AskError),
+    /// The request was passed on to a third node, and the connection to that is gone: the asker is told
+    /// so when the peer drops its [`ExportedReply`](super::ExportedReply).
+    #[error("the request was passed on to a node whose connection is gone")]
+    NoConnection,
     /// There is one, and it did not become bytes: whoever answered is to blame.
     #[error(transparent)]
     Encode(#[from] EncodeError),

@@ -261,6 +261,10 @@ fn refused<M>(error: &SendError<M>, rights: Vec<RightRef>) -> DeliverError {
     match error {
         SendError::Full { to, limit, .. } => DeliverError::Full { to: *to, limit: *limit, rights },
         SendError::NodeStopped { to, .. } => DeliverError::NodeStopped { to: *to, rights },
+        SendError::NoConnection { to, .. } | SendError::Unknown { to } => {
+            DeliverError::NoConnection { to: *to, rights }
+        }
+        SendError::NotEncoded { to, .. } => DeliverError::NotEncoded { to: *to, rights },
         SendError::Closed { to, .. } | SendError::Timeout { to, .. } => {
             DeliverError::Closed { to: *to, rights }
         }

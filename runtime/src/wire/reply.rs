@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use crate::cell::reply::{Answer, Reply};
+use crate::cell::reply::{Answer, Reply, Unanswered};
 use crate::error::AskError;
 
 use super::decoder::Decoder;
@@ -16,7 +16,7 @@ use super::shape::Tracer;
 
 /// A reply that was sent to another node: whoever asked here waits for what the peer answers.
 ///
-/// Dropped, it tells the asker [`AskError::NoConnection`].
+/// Dropped, it tells the asker [`AskError::NoConnection`], of whom it asked.
 #[must_use = "the asker is told that there is no connection when it is dropped"]
 pub struct ExportedReply(Box<dyn Exported>);
 
@@ -35,7 +35,7 @@ impl ExportedReply {
 
     /// Tells the asker that there is no answer, and why.
     pub fn fail(mut self, why: AskError) {
-        self.0.fail(why);
+        self.0.fail(Unanswered::Failed(Box::new(why)));
     }
 
     /// Whether somebody still waits for the answer.
@@ -47,7 +47,7 @@ impl ExportedReply {
 
 impl Drop for ExportedReply {
     fn drop(&mut self) {
-        self.0.fail(AskError::NoConnection);
+        self.0.fail(Unanswered::NoConnection);
     }
 }
 
@@ -60,7 +60,7 @@ impl fmt::Debug for ExportedReply {
 /// Each of the first two ends it.
 trait Exported: Send + Sync {
     fn answer(&mut self, bytes: &[u8], exchange: &Arc<dyn Exchange>) -> Result<(), DecodeError>;
-    fn fail(&mut self, why: AskError);
+    fn fail(&mut self, why: Unanswered);
     fn is_wanted(&self) -> bool;
 }
 
@@ -80,7 +80,7 @@ impl<T: Field> Exported for Out<T> {
         Ok(())
     }
 
-    fn fail(&mut self, why: AskError) {
+    fn fail(&mut self, why: Unanswered) {
         if let Some(reply) = self.reply.take() {
             reply.fail(why);
         }
@@ -145,7 +145,14 @@ impl<T: Field> Imported for In<T> {
         out: &mut Vec<u8>,
         exchange: &Arc<dyn Exchange>,
     ) -> Poll<Result<(), AnswerError>> {
-        let answer = ready!(self.answer.poll(cx)).map_err(AskError::from)?;
+        let answer = match ready!(self.answer.poll(cx)) {
+            Ok(answer) => answer,
+            Err(Unanswered::NoReply) => return Poll::Ready(Err(AskError::NoReply.into())),
+            Err(Unanswered::Down(reason)) => return Poll::Ready(Err(AskError::Down(reason).into())),
+            Err(Unanswered::NodeStopped) => return Poll::Ready(Err(AskError::NodeStopped.into())),
+            Err(Unanswered::Failed(why)) => return Poll::Ready(Err((*why).into())),
+            Err(Unanswered::NoConnection) => return Poll::Ready(Err(AnswerError::NoConnection)),
+        };
         let written = super::write(answer, out, self.max_bytes, exchange, T::write, T::hand_over);
         Poll::Ready(written.map_err(|lost| lost.error.into()))
     }

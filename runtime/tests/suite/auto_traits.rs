@@ -6,7 +6,7 @@ use wharf_runtime::{
     AnyPid, Ask, AskError, Builder, CrashReport, DeadLetter, Down, Elapsed, Event, Exit, ExitReason,
     LookupError, Mailbox, MonitorRef, Next, Node, NodeStats, PanicInfo, Permit, Pid, Receive, ReceiveFrom,
     ReceiveTimeout, RegisterError, Reply, Reserve, SaveQueueFull, SendError, ShutdownReport, Sleep, Spawn,
-    StartError, Timer, Undelivered, YieldNow,
+    StartError, Timer, Undelivered, YieldNow, remote,
 };
 
 /// A message that may change threads but not be shared.
@@ -59,6 +59,7 @@ fn handles_are_send_sync_and_unpin_whatever_the_message() {
     all_of!(ExitReason, PanicInfo, Down, Exit, DeadLetter, CrashReport<'static>, NodeStats, ShutdownReport);
     all_of!(Undelivered<Message>, SendError<Message>, Sleep, YieldNow);
     all_of!(Permit<'static, Message>);
+    all_of!(remote::Connection, remote::Grant<Message>, remote::FarSignal, remote::Cut);
 }
 
 #[test]

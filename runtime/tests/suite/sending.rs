@@ -369,6 +369,44 @@ fn send_all_of_nothing_is_ok() {
 }
 
 #[test]
+fn a_batch_whose_iterator_panics_leaves_the_mailbox_whole() {
+    everywhere(async |node| {
+        let gated = Gated::spawn(Spawn::on(&node).capacity(Capacity::Unbounded)).await;
+        let messages = (0..100).map(|n| if n < 50 { n } else { panic!("no more messages") });
+        let pid = gated.pid.clone();
+        let mut batch = pin!(pid.send_all(messages));
+        let panicked = std::future::poll_fn(|cx| {
+            let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| batch.as_mut().poll(cx)));
+            Poll::Ready(polled.is_err())
+        });
+        assert!(panicked.await, "the panic is its caller's");
+        gated.pid.send(1_000).await.unwrap();
+        let seen = gated.finish().await;
+        let (last, batch) = seen.split_last().unwrap();
+        assert_eq!(*last, 1_000);
+        assert!(batch.len() <= 50);
+        assert_eq!(batch, Vec::from_iter(0..batch.len()));
+    });
+}
+
+#[test]
+fn a_long_batch_lets_others_run() {
+    everywhere(async |node| {
+        const MANY: usize = 200_000;
+        let sink =
+            Spawn::on(&node).capacity(Capacity::Unbounded).spawn_fn(async |mut mailbox: Mailbox<usize>| {
+                for n in 0..MANY {
+                    assert_eq!(mailbox.receive().await, Some(n));
+                }
+                ExitReason::Normal
+            });
+        let to = sink.clone();
+        node.spawn_fn(async move |_: Mailbox<()>| to.send_all(0..MANY).await.unwrap());
+        gone(&sink).await;
+    });
+}
+
+#[test]
 fn an_unbounded_mailbox_never_makes_anyone_wait() {
     everywhere(async |node| {
         let gated = Gated::spawn(Spawn::on(&node).capacity(Capacity::Unbounded)).await;

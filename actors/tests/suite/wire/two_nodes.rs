@@ -143,7 +143,7 @@ fn a_connection_that_goes_away_tells_all_askers() {
                 held.exported.lock().unwrap().clear();
             }
         });
-        assert_eq!(proxy.forget().await, Err(AskError::NoConnection));
+        assert_eq!(proxy.forget().await, Err(AskError::NoConnection { to: proxy.id() }));
     });
 }
 
@@ -159,7 +159,7 @@ fn an_answer_that_is_none_is_the_peers_fault() {
                 assert_eq!(error, DecodeError::TrailingBytes { count: 3 });
             }
         });
-        assert_eq!(proxy.forget().await, Err(AskError::NoConnection));
+        assert_eq!(proxy.forget().await, Err(AskError::NoConnection { to: proxy.id() }));
     });
 }
 

@@ -7,39 +7,40 @@ use wharf::prelude::*;
 
 pub(crate) fn fanin_unbounded(bench: &Bench, n: u64) -> Option<Report> {
     let expected = common::fanin_sum(n);
-    run(bench, n, Capacity::Unbounded, |i| i, expected)
+    run(bench, n, PRODUCERS, Capacity::Unbounded, |i| i, expected)
 }
 
 pub(crate) fn fanin_bounded(bench: &Bench, n: u64) -> Option<Report> {
     // wharf's default, spelled out since the peers' mailbox is this long too.
     const { assert!(BOUND == 1024) };
     let expected = common::fanin_sum(n);
-    run(bench, n, Capacity::Bounded(1024), |i| i, expected)
+    run(bench, n, PRODUCERS, Capacity::Bounded(1024), |i| i, expected)
 }
 
 pub(crate) fn blob(bench: &Bench, n: u64) -> Option<Report> {
     let expected = common::blob_sum(n);
-    run(bench, n, Capacity::Bounded(1024), common::blob, expected)
+    run(bench, n, PRODUCERS, Capacity::Bounded(1024), common::blob, expected)
 }
 
-fn run<M: Marked>(
+pub(crate) fn run<M: Marked>(
     bench: &Bench,
     n: u64,
+    producers: u64,
     capacity: Capacity,
     make: fn(u64) -> M,
     expected: u64,
 ) -> Option<Report> {
-    let each = n / PRODUCERS;
+    let each = n / producers;
     let sink =
-        Spawn::on(&bench.node).capacity(capacity).spawn(Sink::<M>::new(each * PRODUCERS, bench.done.clone()));
-    let producers: Vec<_> =
-        (0..PRODUCERS).map(|_| bench.node.spawn(Producer { sink: sink.clone(), each, make })).collect();
+        Spawn::on(&bench.node).capacity(capacity).spawn(Sink::<M>::new(each * producers, bench.done.clone()));
+    let actors: Vec<_> =
+        (0..producers).map(|_| bench.node.spawn(Producer { sink: sink.clone(), each, make })).collect();
     let started = common::now();
-    for producer in &producers {
+    for producer in &actors {
         producer.try_send(()).expect("an empty mailbox");
     }
     bench.wait.expect(expected);
-    Report::new(each * PRODUCERS, started.elapsed())
+    Report::new(each * producers, started.elapsed())
 }
 
 /// A message that adds something to its sink's sum.

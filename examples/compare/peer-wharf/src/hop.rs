@@ -2,31 +2,43 @@
 //! pass it on.
 use crate::Bench;
 use common::{Done, RING, Report};
+use wharf::Spawn;
 use wharf::prelude::*;
 
 pub(crate) fn pingpong(bench: &Bench, n: u64, pairs: u64) -> Option<Report> {
     let each = n / pairs;
-    let firsts = (0..pairs).map(|_| cycle(bench, 2)).collect();
+    let firsts = (0..pairs).map(|_| cycle(bench, 2, Capacity::DEFAULT)).collect();
     run(bench, firsts, each)
 }
 
+/// One pair whose mailboxes have another capacity.
+pub(crate) fn pingpong_of(bench: &Bench, n: u64, capacity: Capacity) -> Option<Report> {
+    run(bench, vec![cycle(bench, 2, capacity)], n)
+}
+
 pub(crate) fn ring(bench: &Bench, n: u64) -> Option<Report> {
-    let firsts = vec![cycle(bench, RING)];
+    let firsts = vec![cycle(bench, RING, Capacity::DEFAULT)];
     run(bench, firsts, n)
 }
 
 /// Spawns `len` actors, each knowing the next, and gives the first.
-fn cycle(bench: &Bench, len: u64) -> Pid<HopMsg> {
-    let hops: Vec<_> =
-        (0..len).map(|_| bench.node.spawn(Hop { next: None, done: bench.done.clone() })).collect();
-    for (i, hop) in hops.iter().enumerate() {
-        let next = hops[(i + 1) % hops.len()].clone();
-        hop.try_send(HopMsg::Next(next)).expect("an empty mailbox");
-    }
+pub(crate) fn cycle(bench: &Bench, len: u64, capacity: Capacity) -> Pid<HopMsg> {
+    let hops: Vec<_> = (0..len)
+        .map(|_| {
+            let hop = Hop { next: None, done: bench.done.clone() };
+            Spawn::on(&bench.node).capacity(capacity).spawn(hop)
+        })
+        .collect();
+    bench.tokio.block_on(async {
+        for (i, hop) in hops.iter().enumerate() {
+            let next = hops[(i + 1) % hops.len()].clone();
+            hop.send(HopMsg::Next(next)).await.expect("a live actor");
+        }
+    });
     hops[0].clone()
 }
 
-fn run(bench: &Bench, firsts: Vec<Pid<HopMsg>>, each: u64) -> Option<Report> {
+pub(crate) fn run(bench: &Bench, firsts: Vec<Pid<HopMsg>>, each: u64) -> Option<Report> {
     let cycles = firsts.len() as u64;
     let started = common::now();
     bench.tokio.spawn(async move {
@@ -40,7 +52,7 @@ fn run(bench: &Bench, firsts: Vec<Pid<HopMsg>>, each: u64) -> Option<Report> {
     Report::new(each * cycles, started.elapsed())
 }
 
-enum HopMsg {
+pub(crate) enum HopMsg {
     Next(Pid<HopMsg>),
     Token(u64),
 }

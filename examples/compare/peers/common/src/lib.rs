@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 pub mod chan;
+pub mod probe;
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -25,6 +26,20 @@ pub const WORKLOADS: &[(&str, u64)] = &[
     // N counts pings; the report counts messages, which is twice that.
     ("big", 2_000_000),
     ("blob", 1_000_000),
+    // What proofs.py asks for. Parameters follow a colon.
+    ("rendezvous", 1_000_000),
+    ("pingpong_unbounded", 1_000_000),
+    ("producers", 2_000_000),
+    ("batch", 2_000_000),
+    ("growth", 1_000_000),
+    ("idle_cpu", 1_000_000),
+    ("stale_pid", 20_000),
+    ("wakeup", 20_000),
+    ("echo", 5_000),
+    ("timer_lag", 1_000),
+    ("hog", 50),
+    ("hog_timer", 50),
+    ("coop", 2_000_000),
 ];
 
 pub const PAIRS: u64 = 64;
@@ -171,7 +186,7 @@ pub fn bench_main(fw: &str, f: impl Fn(&str, u64) -> Option<Report>) {
     let w = args.next().expect("usage: WORKLOAD [N]");
     let default = WORKLOADS
         .iter()
-        .find(|(name, _)| *name == w)
+        .find(|(name, _)| *name == probe::parameters(&w).0)
         .unwrap_or_else(|| panic!("unknown workload {w}"))
         .1;
     let n = args
