@@ -19,7 +19,7 @@ use wharf::{AnyPid, Wire};
 /// Both ends of a connection in one: what goes out is at once there to come in.
 #[derive(Default)]
 struct Link {
-    pids: Mutex<HashMap<(wharf::ActorId, &'static str), ExportedPid>>,
+    pids: Mutex<HashMap<(ActorId, &'static str), ExportedPid>>,
     next: Mutex<u64>,
     exported: Mutex<BTreeMap<u64, ExportedReply>>,
     imported: Mutex<BTreeMap<u64, ImportedReply>>,
@@ -208,7 +208,7 @@ fn the_bytes_are_postcards() {
 fn what_is_not_encoded_comes_back_with_live_replies() {
     wharf::block_on(async {
         let (link, exchange) = Link::new();
-        let echo = wharf::spawn_fn(async |mut mailbox: Mailbox<(Reply<Shape>, Reply<u8>)>| {
+        let echo = spawn_fn(async |mut mailbox: Mailbox<(Reply<Shape>, Reply<u8>)>| {
             while let Some((reply, second)) = mailbox.receive().await {
                 let (_, exchange) = Link::new();
                 let shape = Shape::Named { name: "x".repeat(70_000), inside: Vec::new() };
@@ -250,7 +250,7 @@ fn echo_of_generic(
 ) -> impl Future<Output = Result<Option<u8>, AskError>> + use<> {
     let exchange = Arc::clone(exchange);
     async move {
-        let pid = wharf::spawn_fn(async move |mut mailbox: Mailbox<ReplyFirst>| {
+        let pid = spawn_fn(async move |mut mailbox: Mailbox<ReplyFirst>| {
             while let Some(message) = mailbox.receive().await {
                 let lost = wire::encode(message, &mut Vec::new(), &exchange).unwrap_err();
                 assert_eq!(lost.error, EncodeError::Value { reason: "not today".to_owned() });
@@ -264,7 +264,7 @@ fn echo_of_generic(
 #[test]
 fn an_exchange_that_refuses_fails_the_encode_by_name() {
     wharf::block_on(async {
-        let pid = wharf::spawn_fn(async |mut mailbox: Mailbox<Carry>| drop(mailbox.receive().await));
+        let pid = spawn_fn(async |mut mailbox: Mailbox<Carry>| drop(mailbox.receive().await));
         let lost = wire::encode(Carry { pid: Some(pid) }, &mut Vec::new(), &Link::closed()).unwrap_err();
         let refused = ExchangeError::Refused { reason: "closed".to_owned() };
         assert_eq!(lost.error, EncodeError::Exchange(refused));
@@ -280,7 +280,7 @@ struct Carry {
 #[test]
 fn a_pid_is_serialised_nowhere_else() {
     wharf::block_on(async {
-        let pid = wharf::spawn_fn(async |mut mailbox: Mailbox<Carry>| drop(mailbox.receive().await));
+        let pid = spawn_fn(async |mut mailbox: Mailbox<Carry>| drop(mailbox.receive().await));
         assert!(postcard::to_allocvec(&pid).is_err());
         assert!(postcard::from_bytes::<Pid<Carry>>(&[1, 2, 3, 4]).is_err());
     });

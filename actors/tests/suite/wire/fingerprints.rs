@@ -143,11 +143,13 @@ struct Generous<T = u8>(T);
 
 /// What a method of a protocol is called is part of the declaration.
 #[wharf::protocol(name = "p")]
+#[allow(dead_code, reason = "only its messages are looked at")]
 trait Adds {
     async fn add(&mut self, by: u8) -> u8;
 }
 
 #[wharf::protocol(name = "p")]
+#[allow(dead_code, reason = "only its messages are looked at")]
 trait Subtracts {
     async fn subtract(&mut self, by: u8) -> u8;
 }

@@ -56,7 +56,7 @@ async fn ask_far<M: Wire, T: Send + 'static>(
     let far = ExportedPid::of(to);
     let wire = Arc::clone(exchange);
     // What stands for the far actor here: it encodes what it gets, and delivers the bytes there.
-    let proxy = wharf::spawn_fn(async move |mut mailbox: Mailbox<M>| {
+    let proxy = spawn_fn(async move |mut mailbox: Mailbox<M>| {
         while let Some(message) = mailbox.receive().await {
             let mut bytes = Vec::new();
             wire::encode(message, &mut bytes, &wire).unwrap();
@@ -77,7 +77,7 @@ async fn ask_far<M: Wire, T: Send + 'static>(
 fn a_far_call_is_answered_refused_dropped_or_dies_as_a_near_one() {
     wharf::block_on(async {
         let (link, exchange) = Link::new();
-        let store = wharf::spawn(Memory::default());
+        let store = spawn(Memory::default());
         let put = |value| move |reply| MemoryMsg::Store(StoreMsg::Put { key: "a".to_owned(), value, reply });
         assert_eq!(ask_far(&store, &link, &exchange, put(1)).await, Ok(None));
         assert_eq!(ask_far(&store, &link, &exchange, put(2)).await, Ok(Some(1)));
@@ -111,10 +111,10 @@ fn a_far_call_is_answered_refused_dropped_or_dies_as_a_near_one() {
 fn rights_of_a_message_for_the_dead_are_named() {
     wharf::block_on(async {
         let (link, exchange) = Link::new();
-        let store = wharf::spawn(Memory::default());
+        let store = spawn(Memory::default());
         store.stop();
         store.stopped().await;
-        let ended = wharf::spawn_fn(async move |mut mailbox: Mailbox<MemoryMsg>| {
+        let ended = spawn_fn(async move |mut mailbox: Mailbox<MemoryMsg>| {
             while let Some(message) = mailbox.receive().await {
                 let mut bytes = Vec::new();
                 wire::encode(message, &mut bytes, &exchange).unwrap();
@@ -136,7 +136,7 @@ fn a_connection_that_goes_away_tells_all_askers() {
     wharf::block_on(async {
         let (link, exchange) = Link::new();
         let held = Arc::clone(&link);
-        let proxy = wharf::spawn_fn(async move |mut mailbox: Mailbox<MemoryMsg>| {
+        let proxy = spawn_fn(async move |mut mailbox: Mailbox<MemoryMsg>| {
             while let Some(message) = mailbox.receive().await {
                 wire::encode(message, &mut Vec::new(), &exchange).unwrap();
                 assert!(held.exported.lock().unwrap().values().all(ExportedReply::is_wanted));
@@ -151,7 +151,7 @@ fn a_connection_that_goes_away_tells_all_askers() {
 fn an_answer_that_is_none_is_the_peers_fault() {
     wharf::block_on(async {
         let (link, exchange) = Link::new();
-        let proxy = wharf::spawn_fn(async move |mut mailbox: Mailbox<MemoryMsg>| {
+        let proxy = spawn_fn(async move |mut mailbox: Mailbox<MemoryMsg>| {
             while let Some(message) = mailbox.receive().await {
                 wire::encode(message, &mut Vec::new(), &exchange).unwrap();
                 let asker = link.exported.lock().unwrap().pop_first().unwrap().1;
@@ -164,10 +164,33 @@ fn an_answer_that_is_none_is_the_peers_fault() {
 }
 
 #[test]
+fn a_connection_that_goes_away_beyond_the_node_asked_is_told_as_such() {
+    wharf::block_on(async {
+        let (near, exchange) = Link::new();
+        let (beyond, further) = Link::new();
+        let proxy = spawn_fn(async move |mut mailbox: Mailbox<MemoryMsg>| {
+            while let Some(message) = mailbox.receive().await {
+                let mut bytes = Vec::new();
+                wire::encode(message, &mut bytes, &exchange).unwrap();
+                // The node asked passes it on to a third.
+                let passed: MemoryMsg = wire::decode(&bytes, &exchange).unwrap();
+                wire::encode(passed, &mut Vec::new(), &further).unwrap();
+                beyond.exported.lock().unwrap().clear();
+                let (right, asker) = near.exported.lock().unwrap().pop_first().unwrap();
+                let answer = near.poll(right, &mut Vec::new(), &exchange);
+                assert_eq!(answer, Poll::Ready(Err(AnswerError::NoConnection)));
+                drop(asker);
+            }
+        });
+        assert_eq!(proxy.forget().await, Err(AskError::NoConnection { to: proxy.id() }));
+    });
+}
+
+#[test]
 fn a_pid_goes_out_in_a_message_and_comes_home() {
     wharf::block_on(async {
         let (_, exchange) = Link::new();
-        let pid = wharf::spawn_fn(async |mut mailbox: Mailbox<Carry>| drop(mailbox.receive().await));
+        let pid = spawn_fn(async |mut mailbox: Mailbox<Carry>| drop(mailbox.receive().await));
         let mut bytes = Vec::new();
         wire::encode(Carry { pid: Some(pid.clone()) }, &mut bytes, &exchange).unwrap();
         let came: Carry = wire::decode(&bytes, &exchange).unwrap();
@@ -184,7 +207,7 @@ struct Other {
 fn a_pid_of_other_messages_is_refused_by_name() {
     wharf::block_on(async {
         let (_, exchange) = Link::new();
-        let pid = wharf::spawn_fn(async |mut mailbox: Mailbox<Carry>| drop(mailbox.receive().await));
+        let pid = spawn_fn(async |mut mailbox: Mailbox<Carry>| drop(mailbox.receive().await));
         let mut bytes = Vec::new();
         wire::encode(Carry { pid: Some(pid.clone()) }, &mut bytes, &exchange).unwrap();
         let error = wire::decode::<Other>(&bytes, &exchange).unwrap_err();
@@ -201,7 +224,7 @@ fn a_message_waits_for_room_in_a_full_mailbox() {
     wharf::block_on(async {
         let (_, exchange) = Link::new();
         let (go, gone) = tokio::sync::oneshot::channel::<()>();
-        let pid = wharf::Spawn::new().capacity(Capacity::Bounded(1)).spawn_fn(
+        let pid = Spawn::new().capacity(Capacity::Bounded(1)).spawn_fn(
             async move |mut mailbox: Mailbox<Hand>| {
                 let _ = gone.await;
                 let mut count = 0;
