@@ -154,7 +154,7 @@ impl WireMessage<'_> {
             let fields = variant.fields.iter().flatten();
             let fields: Vec<_> =
                 fields.map(|field| format!("{}: {}", field.member, field.ty.to_token_stream())).collect();
-            let part = variant.part.is_some().then_some("..").unwrap_or_default();
+            let part = if variant.part.is_some() { ".." } else { "" };
             let name = variant.name.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("{name}({}{part})", fields.join(", "))
         });
