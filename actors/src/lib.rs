@@ -43,8 +43,12 @@ pub mod __private {
     pub use wharf_runtime::poll_choice;
 }
 pub use crate::unheard::Unheard;
+#[cfg(all(feature = "macros", feature = "net"))]
+pub use wharf_macros::Wire;
 #[cfg(feature = "macros")]
 pub use wharf_macros::{actor, main, protocol, test};
+#[cfg(feature = "net")]
+pub use wharf_runtime::wire::{self, Wire};
 
 /// The guides, as modules, so that their examples are tested.
 #[doc = include_str!("../docs/semantics.md")]

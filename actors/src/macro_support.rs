@@ -14,3 +14,24 @@ impl<T: Send + 'static> Part for T {}
 
 /// Insists that `T` may be part of a message.
 pub const fn part<T: Part>() {}
+
+#[cfg(not(feature = "net"))]
+pub use crate::__no_wire as wire;
+#[cfg(feature = "net")]
+pub use crate::__wire as wire;
+
+/// What is there only where messages may travel.
+#[cfg(feature = "net")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __wire {
+    ($($made:tt)*) => { $($made)* };
+}
+
+/// What is there only where messages may travel: not here.
+#[cfg(not(feature = "net"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __no_wire {
+    ($($made:tt)*) => {};
+}

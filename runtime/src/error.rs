@@ -173,7 +173,8 @@ pub enum AskError {
         /// How many messages its mailbox holds.
         limit: u32,
     },
-    /// There is no connection to the actor's node, or it was cut. The request may still be handled.
+    /// There is no connection to the actor's node, or to the node that the request was passed on to, or it
+    /// was cut. The request may still be handled.
     #[error("no connection to the node of {to}")]
     NoConnection {
         /// Who was asked.

@@ -50,6 +50,8 @@ mod timer;
 #[doc(hidden)]
 pub mod type_name;
 mod wait;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use crate::builder::Builder;
 pub use crate::cell::header::Wait;

@@ -13,9 +13,15 @@ use crate::diag::Errors;
 use crate::interface::{Interface, Part, at, generics_of, idents, name_of, widest};
 use crate::method::{HOOKS, Method, Owner, without_twins};
 
-const OWN: Allowed = Allowed { attribute: "#[wharf::actor]", protocols: true, seed: false };
-const OF_PROTOCOL: Allowed =
-    Allowed { attribute: "#[wharf::actor] impl Protocol for Type", protocols: false, seed: false };
+const OWN: Allowed =
+    Allowed { attribute: "#[wharf::actor]", protocols: true, seed: false, wire: true, wire_keys: true };
+const OF_PROTOCOL: Allowed = Allowed {
+    protocols: false,
+    wire: false,
+    wire_keys: false,
+    attribute: "#[wharf::actor] impl Protocol for Type",
+    ..OWN
+};
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -87,6 +93,7 @@ fn own(args: Args, base: Ident, block: &mut ItemImpl, errors: &mut Errors) -> To
         generics,
         methods,
         parts,
+        travels: args.wire.then_some(args.keys),
     };
     let visible = interface.expand();
     let body = interface.dispatch(&quote!(Self));

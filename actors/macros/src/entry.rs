@@ -9,8 +9,10 @@ use crate::args::{Allowed, Args};
 use crate::diag::Errors;
 use crate::interface::at;
 
-const MAIN: Allowed = Allowed { attribute: "#[wharf::main]", protocols: false, seed: false };
-const TEST: Allowed = Allowed { attribute: "#[wharf::test]", protocols: false, seed: true };
+const MAIN: Allowed =
+    Allowed { attribute: "#[wharf::main]", protocols: false, seed: false, wire: false, wire_keys: false };
+const TEST: Allowed =
+    Allowed { attribute: "#[wharf::test]", protocols: false, seed: true, wire: false, wire_keys: false };
 
 pub(crate) fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();

@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, Ident, Path, Type, Visibility, parse_quote};
+use syn::{GenericParam, Generics, Ident, Path, Type, Visibility, parse_quote, parse_quote_spanned};
 
+use crate::args::WireKeys;
 use crate::method::{Answer, Method, Parameter};
+use crate::wire::{WireField, WireMessage, WireVariant};
 
 /// A protocol that an actor speaks beside its own messages.
 pub(crate) struct Part {
@@ -58,6 +60,8 @@ pub(crate) struct Interface {
     pub(crate) generics: Generics,
     pub(crate) methods: Vec<Method>,
     pub(crate) parts: Vec<Part>,
+    /// The messages may travel, and what they are called then.
+    pub(crate) travels: Option<WireKeys>,
 }
 
 /// The same place, resolved as if the macro's user had written it.
@@ -84,7 +88,8 @@ impl Interface {
     pub(crate) fn expand(&self) -> TokenStream {
         let (message, parts, stubs, checks) =
             (self.expand_message(), self.expand_parts(), self.expand_stubs(), self.expand_checks());
-        quote!(#message #parts #stubs #checks)
+        let wire = self.travels.as_ref().map(|keys| self.expand_wire(keys));
+        quote!(#message #parts #stubs #checks #wire)
     }
 
     fn expand_message(&self) -> TokenStream {
@@ -168,6 +173,40 @@ impl Interface {
             }
         });
         quote!(#(#parts)*)
+    }
+
+    fn expand_wire(&self, keys: &WireKeys) -> TokenStream {
+        let methods = self.methods.iter().map(|method| {
+            let arguments = method.arguments.iter();
+            let fields = arguments.map(|argument| WireField::new(&argument.name, argument.ty.clone()));
+            let wharf = &self.wharf;
+            let output = &method.output;
+            let reply = (method.answer != Answer::None).then(|| {
+                let span = at(output.span());
+                WireField::reply(parse_quote_spanned!(span=> #wharf::Reply<#output>), output.clone())
+            });
+            WireVariant {
+                name: Some(method.variant.clone()),
+                cfgs: method.cfgs.clone(),
+                fields: Some(fields.chain(reply).collect()),
+                part: None,
+            }
+        });
+        let parts = self.parts.iter().map(|part| WireVariant {
+            name: Some(part.variant.clone()),
+            cfgs: Vec::new(),
+            fields: None,
+            part: Some((part.message(), at(part.protocol.span()))),
+        });
+        let variants = methods.chain(parts).collect();
+        let message = WireMessage {
+            wharf: &self.wharf,
+            ident: self.message(),
+            generics: &self.generics,
+            variants,
+            keys,
+        };
+        message.expand()
     }
 
     fn expand_stubs(&self) -> TokenStream {

@@ -11,6 +11,7 @@ mod entry;
 mod interface;
 mod method;
 mod protocol;
+mod wire;
 
 use proc_macro::TokenStream;
 
@@ -51,6 +52,10 @@ use proc_macro::TokenStream;
 /// generic protocol, `Shelf<T>`, must be where the protocol is: `use shelf::{Shelf, ShelfMsg}`.
 ///
 /// # Keys
+/// - `wire`: the messages may travel to another node. Each argument and answer must be able to: see
+///   [`macro@Wire`]. So must the protocols that it speaks, which they are. Without it nothing is asked
+///   but `Send`, and nothing is made for it.
+/// - `name`, `version`, `max_bytes`, beside `wire`: as for [`macro@Wire`].
 /// - `crate = path`: where wharf is, if not at `::wharf`.
 ///
 /// # Examples
@@ -134,7 +139,11 @@ pub fn actor(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Methods may have what methods of an actor may have. Their context is `cx: &mut Context<Self::Msg>`.
 ///
+/// The messages of a protocol may travel to another node, so each argument and answer must be able to:
+/// see [`macro@Wire`]. Where that can't be, make it methods of an actor.
+///
 /// # Keys
+/// - `name`, `version`, `max_bytes`: as for [`macro@Wire`].
 /// - `crate = path`: where wharf is, if not at `::wharf`.
 ///
 /// # Examples
@@ -237,4 +246,42 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::test(args.into(), item.into()).into()
+}
+
+/// Says that messages of a type may travel to another node: implements [`Wire`] for a struct or an
+/// enum that is written by hand.
+///
+/// Each field must be able to travel: what implements `Serialize` and `Deserialize` of `serde` and
+/// owns its data, a `Pid<M>` of messages that travel, a `Reply<T>`. Type parameters must, too, where
+/// the message is used with another node; elsewhere nothing is asked of them.
+///
+/// # Keys of `#[wire(..)]`
+/// - `name = ".."`: what both nodes call it. By default the path of the type, such as
+///   `shop::orders::Order`: so renaming or moving the type, or its crate, makes it another message
+///   type for peers that have not been rebuilt. Give the old path as the name to keep it.
+/// - `version = 2`: which version of it. A new version is a new type beside the old one.
+/// - `max_bytes = 1_000_000`: how large a message, or an answer to it, may be; 64 KiB by default.
+/// - `crate = path`: where wharf is, if not at `::wharf`.
+///
+/// # Examples
+/// ```
+/// use wharf::prelude::*;
+///
+/// #[derive(wharf::Wire)]
+/// #[wire(name = "shop.Order", version = 2)]
+/// enum Order {
+///     Place { item: String, count: u32, reply: Reply<u64> },
+///     Cancel(u64),
+/// }
+///
+/// #[derive(wharf::Wire)]
+/// struct Parcel<T> {
+///     content: Vec<T>,
+/// }
+/// ```
+///
+/// [`Wire`]: ../wharf/wire/trait.Wire.html
+#[proc_macro_derive(Wire, attributes(wire))]
+pub fn wire(item: TokenStream) -> TokenStream {
+    wire::derive(item.into()).into()
 }

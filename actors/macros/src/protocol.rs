@@ -9,7 +9,8 @@ use crate::diag::Errors;
 use crate::interface::{Interface, at};
 use crate::method::{HOOKS, Method, Owner, without_twins};
 
-const ALLOWED: Allowed = Allowed { attribute: "#[wharf::protocol]", protocols: false, seed: false };
+const ALLOWED: Allowed =
+    Allowed { attribute: "#[wharf::protocol]", protocols: false, seed: false, wire: false, wire_keys: true };
 
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
@@ -36,6 +37,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         generics: protocol.generics.clone(),
         methods,
         parts: Vec::new(),
+        travels: Some(args.keys),
     };
     let visible = interface.expand();
     let items = add_items(&mut protocol, &interface);

@@ -17,6 +17,8 @@ mod select;
 mod selective;
 mod supervisor;
 mod waiting;
+#[cfg(all(feature = "net", feature = "macros"))]
+mod wire;
 
 /// Waits until one actor is left, and all who watched the others have been told.
 async fn until_alone(node: &wharf::Node) {

@@ -16,7 +16,9 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
+use crate::error::AskError;
 use crate::exit::ExitReason;
+use crate::id::ActorId;
 use crate::scheduler::Seat;
 
 use self::slot::{Left, Published, Slot, Waited};
@@ -70,6 +72,15 @@ impl<T> Reply<T> {
         }
     }
 
+    /// Tells the asker that there is no answer, and why.
+    #[cfg(feature = "wire")]
+    pub(crate) fn fail(self, why: Unanswered) {
+        let this = ManuallyDrop::new(self);
+        let Some(cell) = this.cell() else { return };
+        // SAFETY: the replier's side is used up here.
+        drop(unsafe { finish(cell, Err(why)) });
+    }
+
     /// Whether somebody still waits for the answer.
     #[must_use]
     #[inline]
@@ -121,6 +132,29 @@ pub enum Unanswered {
     Down(ExitReason),
     /// The node is gone.
     NodeStopped,
+    /// It was asked of another node, which said so, or can't be reached. Boxed: it is rare, and
+    /// would make all cells larger.
+    #[cfg(feature = "wire")]
+    Failed(Box<AskError>),
+    /// The connection that the reply had left by is gone.
+    #[cfg(feature = "wire")]
+    NoConnection,
+}
+
+impl Unanswered {
+    /// What somebody is told who asked `to`: the reply does not know whom it went to.
+    #[cfg_attr(not(feature = "wire"), allow(unused_variables, reason = "what is here needs no name"))]
+    pub fn into_error(self, to: ActorId) -> AskError {
+        match self {
+            Self::NoReply => AskError::NoReply,
+            Self::Down(reason) => AskError::Down(reason),
+            Self::NodeStopped => AskError::NodeStopped,
+            #[cfg(feature = "wire")]
+            Self::Failed(why) => *why,
+            #[cfg(feature = "wire")]
+            Self::NoConnection => AskError::NoConnection { to },
+        }
+    }
 }
 
 /// The replier's side of a cell whose asker is told later why no answer comes. Dropped, it tells

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::blocking;
 use crate::cell::header::Wait;
 use crate::cell::pid::Pid;
-use crate::cell::reply::{Answer, Reply, Unanswered, pair};
+use crate::cell::reply::{Answer, Reply, pair};
 use crate::error::{AskError, SendError};
 use crate::exit::ExitReason;
 use crate::wait::{Deadline, note_wait};
@@ -130,11 +130,7 @@ impl<M: From<S>, T, S> Future for Ask<'_, M, T, S> {
         }
         match self.as_mut().parts().0.poll(cx) {
             Poll::Ready(Ok(value)) => Poll::Ready(Ok(value)),
-            Poll::Ready(Err(unanswered)) => Poll::Ready(Err(match unanswered {
-                Unanswered::NoReply => AskError::NoReply,
-                Unanswered::Down(reason) => AskError::Down(reason),
-                Unanswered::NodeStopped => AskError::NodeStopped,
-            })),
+            Poll::Ready(Err(unanswered)) => Poll::Ready(Err(unanswered.into_error(self.push.pid().id()))),
             Poll::Pending => {
                 note_wait(Wait::Reply);
                 self.as_mut().poll_deadline(cx)

@@ -1,0 +1,328 @@
+//! What a message needs of its connection: pids and rights pass through it.
+
+use std::any::{TypeId, type_name};
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::cell::pid::{AnyPid, Pid};
+use crate::error::SendError;
+use crate::id::ActorId;
+
+use super::Wire;
+use super::error::{DecodeError, DeliverError, ExchangeError};
+use super::reply::{ExportedReply, ImportedReply};
+
+/// A pid in the bytes of a message: identity, and the proof that its holder was given it.
+///
+/// `Debug` leaves the proof out: whoever reads it in a log could use it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PidRef {
+    /// The actor.
+    pub id: ActorId,
+    /// Keyed hash over the actor and its message type, made by the actor's node when it exported the
+    /// pid.
+    pub authenticator: u64,
+}
+
+impl fmt::Debug for PidRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PidRef({})", self.id)
+    }
+}
+
+/// A reply right in the bytes of a message: which, and the proof that its holder was given it.
+///
+/// `Debug` leaves the proof out: whoever reads it in a log could use it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RightRef {
+    /// Number that the asker's node gave the right.
+    pub number: u64,
+    /// Keyed hash that the asker's node made when it exported the right.
+    pub authenticator: u64,
+}
+
+impl fmt::Debug for RightRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RightRef({})", self.number)
+    }
+}
+
+/// One end of a connection, as messages see it.
+///
+/// It is set around each [`encode`](super::encode) and [`decode`](super::decode), and reached from
+/// the `Serialize` and `Deserialize` of pids, which have no argument to pass it in. It is called on
+/// whatever thread encodes or decodes, so it must not wait, and not encode or decode by itself.
+pub trait Exchange: Send + Sync + 'static {
+    /// A pid goes out. The same actor may go out often, also as one of another message type by its
+    /// part: the key is both, [`ExportedPid::id`] and the name of [`ExportedPid::message`].
+    ///
+    /// # Errors
+    /// [`ExchangeError::Refused`]: the message is not encoded.
+    fn export_pid(&self, pid: ExportedPid) -> Result<PidRef, ExchangeError>;
+
+    /// A pid comes in, of an actor that takes `message`: the pid of an actor here that comes home,
+    /// or one that stands for an actor elsewhere. Its message type is checked by the caller.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Refused`]: the message is not decoded.
+    fn import_pid(&self, pid: PidRef, message: MessageType) -> Result<AnyPid, ExchangeError>;
+
+    /// A reply is about to go out: its place in the bytes.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Refused`]: the message is not encoded.
+    fn reserve_right(&self) -> Result<RightRef, ExchangeError>;
+
+    /// A reply has gone out in the place reserved: keep it until the answer comes.
+    fn export_reply(&self, right: RightRef, reply: ExportedReply);
+
+    /// The reply of a place reserved stays here: the message was not encoded.
+    fn release_right(&self, right: RightRef);
+
+    /// A reply has come in: keep its other half, and poll it for the answer. Dropping it tells the
+    /// replier that nobody waits.
+    fn import_reply(&self, right: RightRef, reply: ImportedReply);
+}
+
+/// A message type that can travel: what two nodes compare, and how bytes become messages of it.
+#[derive(Clone, Copy)]
+pub struct MessageType {
+    name: &'static str,
+    version: u16,
+    max_bytes: usize,
+    rust: fn() -> TypeId,
+    fingerprint: fn() -> u64,
+    deliver: Deliver,
+}
+
+type Deliver = fn(&AnyPid, &[u8], &Arc<dyn Exchange>) -> Result<Option<Waiting>, DeliverError>;
+
+impl MessageType {
+    /// The one of `M`.
+    #[must_use]
+    pub fn of<M: Wire>() -> Self {
+        Self {
+            name: M::NAME,
+            version: M::VERSION,
+            max_bytes: M::MAX_BYTES,
+            rust: TypeId::of::<M>,
+            fingerprint: super::fingerprint::<M>,
+            deliver: deliver::<M>,
+        }
+    }
+
+    /// [`Wire::NAME`].
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// [`Wire::VERSION`].
+    #[must_use]
+    pub const fn version(&self) -> u16 {
+        self.version
+    }
+
+    /// [`Wire::MAX_BYTES`].
+    #[must_use]
+    pub const fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// [`fingerprint`](super::fingerprint) of the type. It takes some 20 microseconds: keep it, under
+    /// [`MessageType::type_id`].
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        (self.fingerprint)()
+    }
+
+    /// The Rust type. Types of one name, those of a generic declaration, differ in it.
+    #[must_use]
+    pub fn type_id(&self) -> TypeId {
+        (self.rust)()
+    }
+}
+
+impl fmt::Debug for MessageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageType({} v{})", self.name, self.version)
+    }
+}
+
+/// A pid that other nodes may send to: who, and how bytes become messages for it.
+#[derive(Clone, Debug)]
+pub struct ExportedPid {
+    pid: AnyPid,
+    message: MessageType,
+}
+
+impl ExportedPid {
+    /// The pid of an actor on this node.
+    #[must_use]
+    pub fn of<M: Wire>(pid: &Pid<M>) -> Self {
+        Self { pid: pid.any(), message: MessageType::of::<M>() }
+    }
+
+    /// Which actor.
+    #[must_use]
+    pub fn id(&self) -> ActorId {
+        self.pid.id()
+    }
+
+    /// The pid, for signals and for coming home.
+    #[must_use]
+    pub const fn pid(&self) -> &AnyPid {
+        &self.pid
+    }
+
+    /// What it takes.
+    #[must_use]
+    pub const fn message(&self) -> MessageType {
+        self.message
+    }
+
+    /// Decodes a message and puts it into the mailbox. `None`: it is there. `Some`: there is no room
+    /// now, and the future ends when it is there; later messages of the same sender come after it.
+    ///
+    /// Replies in the message are given to `exchange` once the mailbox has it.
+    ///
+    /// # Errors
+    /// [`DeliverError`]; the message is lost, and with it the rights that the error names.
+    pub fn deliver(
+        &self,
+        bytes: &[u8],
+        exchange: &Arc<dyn Exchange>,
+    ) -> Result<Option<Waiting>, DeliverError> {
+        (self.message.deliver)(&self.pid, bytes, exchange)
+    }
+}
+
+/// A message from another node that waits for room in a mailbox.
+///
+/// # Cancel safety
+/// Dropping it drops the message, unless it has been accepted.
+#[must_use = "the message is lost with it"]
+pub struct Waiting(Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send>>);
+
+impl Future for Waiting {
+    type Output = Result<(), DeliverError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting").finish_non_exhaustive()
+    }
+}
+
+fn deliver<M: Wire>(
+    pid: &AnyPid,
+    bytes: &[u8],
+    exchange: &Arc<dyn Exchange>,
+) -> Result<Option<Waiting>, DeliverError> {
+    let pid = typed::<M>(pid).map_err(DecodeError::from)?;
+    let (message, imports) = super::read::<M>(bytes, M::MAX_BYTES, exchange, M::decode)?;
+    match pid.try_send(message) {
+        Ok(()) => {
+            imports.keep();
+            Ok(None)
+        }
+        Err(SendError::Full { message, .. }) => {
+            let message = message.into_inner();
+            let (imports, exchange) = (imports.into_parts(), Arc::clone(exchange));
+            Ok(Some(Waiting(Box::pin(async move {
+                match pid.send(message).await {
+                    Ok(()) => {
+                        for (right, reply) in imports {
+                            exchange.import_reply(right, reply);
+                        }
+                        Ok(())
+                    }
+                    Err(error) => Err(refused(&error, rights(&imports))),
+                }
+            }))))
+        }
+        Err(error) => Err(refused(&error, rights(&imports.into_parts()))),
+    }
+}
+
+fn rights(imports: &[(RightRef, ImportedReply)]) -> Vec<RightRef> {
+    imports.iter().map(|(right, _)| *right).collect()
+}
+
+fn refused<M>(error: &SendError<M>, rights: Vec<RightRef>) -> DeliverError {
+    match error {
+        SendError::Full { to, limit, .. } => DeliverError::Full { to: *to, limit: *limit, rights },
+        SendError::NodeStopped { to, .. } => DeliverError::NodeStopped { to: *to, rights },
+        SendError::NoConnection { to, .. } | SendError::Unknown { to } => {
+            DeliverError::NoConnection { to: *to, rights }
+        }
+        SendError::NotEncoded { to, .. } => DeliverError::NotEncoded { to: *to, rights },
+        SendError::Closed { to, .. } | SendError::Timeout { to, .. } => {
+            DeliverError::Closed { to: *to, rights }
+        }
+    }
+}
+
+/// The pid with its message type. The one place where a pid that came in gets it.
+pub(super) fn typed<M: Wire>(pid: &AnyPid) -> Result<Pid<M>, ExchangeError> {
+    pid.downcast().ok_or_else(|| ExchangeError::WrongMessage {
+        id: pid.id(),
+        found: pid.message_name(),
+        wanted: type_name::<M>(),
+    })
+}
+
+/// The connection of the encode or decode that goes on on this thread.
+struct Scope {
+    exchange: Arc<dyn Exchange>,
+    /// What went wrong inside a `Serialize` or `Deserialize`, whose own error has only words.
+    fault: Option<ExchangeError>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+/// Sets what was there before, however its scope ends.
+struct Restore(Option<Scope>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
+    }
+}
+
+/// Runs `f` with the connection set; gives what [`with_current`] met with, too.
+pub(super) fn scope<R>(exchange: &Arc<dyn Exchange>, f: impl FnOnce() -> R) -> (R, Option<ExchangeError>) {
+    let scope = Scope { exchange: Arc::clone(exchange), fault: None };
+    let _restore = Restore(CURRENT.replace(Some(scope)));
+    let result = f();
+    let fault = CURRENT.with_borrow_mut(|current| current.as_mut().and_then(|scope| scope.fault.take()));
+    (result, fault)
+}
+
+/// Runs `f` with the connection that is set. `None` when there is none, and when `f` fails, which is
+/// noted then.
+pub(super) fn with_current<R>(
+    f: impl FnOnce(&dyn Exchange) -> Result<R, ExchangeError>,
+) -> Option<Result<R, ExchangeError>> {
+    let exchange =
+        CURRENT.with_borrow(|current| current.as_ref().map(|scope| Arc::clone(&scope.exchange)))?;
+    let result = f(&*exchange);
+    if let Err(error) = &result {
+        CURRENT.with_borrow_mut(|current| {
+            if let Some(scope) = current {
+                scope.fault = Some(error.clone());
+            }
+        });
+    }
+    Some(result)
+}
