@@ -1,8 +1,8 @@
 //! The queue of a mailbox: many senders, one receiver, any capacity, one word.
 //!
 //! `README.md` beside this file states the protocol. [`Queue`] holds the parts that both sides
-//! share; `push` is the senders' side (`push_all` for many messages at once), `pop` the receiver's, `credit` what a bounded queue adds and
-//! `handover` what capacity zero adds.
+//! share; `push` is the senders' side (`push_all` for many messages at once), `pop` the receiver's,
+//! `credit` what a bounded queue adds and `handover` what capacity zero adds.
 //!
 //! Access rules:
 //! - `word`: everyone, only through its transitions.

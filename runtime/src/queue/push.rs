@@ -106,15 +106,7 @@ impl<M> Queue<M> {
             if !admit.admits(now) {
                 break Err(message);
             }
-            let index = now.position().index(Block::<M>::LAP);
-            if index == Block::<M>::SLOTS {
-                spin_loop();
-                now = self.word.load();
-                continue;
-            }
-            // Acquire pairs with the Release of whoever installed the block.
-            let Some(block) = NonNull::new(self.tail_block.load(Ordering::Acquire)) else {
-                self.install_first();
+            let Some((block, index)) = self.place_at(now) else {
                 now = self.word.load();
                 continue;
             };
@@ -144,6 +136,23 @@ impl<M> Queue<M> {
         result
     }
 
+    /// Where the next message goes if the word is still `now`; `None` while there is no such place:
+    /// on a seam, where whoever made it is installing a block, or before the first block. Then the
+    /// word is to be read anew.
+    pub(super) fn place_at(&self, now: Snapshot) -> Option<(NonNull<Block<M>>, usize)> {
+        let index = now.position().index(Block::<M>::LAP);
+        if index == Block::<M>::SLOTS {
+            spin_loop();
+            return None;
+        }
+        // Acquire pairs with the Release of whoever installed the block.
+        let block = NonNull::new(self.tail_block.load(Ordering::Acquire));
+        if block.is_none() {
+            self.install_first();
+        }
+        Some((block?, index))
+    }
+
     /// Makes `next` the tail after the last slot of `block` was claimed, and lets others go on.
     pub(super) fn switch_block(&self, block: NonNull<Block<M>>, next: NonNull<Block<M>>) {
         let early = mutated("push: seam is left before the block is there");
@@ -160,7 +169,7 @@ impl<M> Queue<M> {
     }
 
     /// Installs a block where there is none. Another sender may do it first.
-    pub(super) fn install_first(&self) {
+    fn install_first(&self) {
         let block = Block::<M>::alloc();
         // AcqRel: Release hands the new block's slots to the senders' and the receiver's Acquire.
         let installed =

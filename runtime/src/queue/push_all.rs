@@ -8,7 +8,7 @@ use std::alloc::Layout;
 use std::ptr::{self, NonNull};
 
 use crate::pool;
-use crate::primitive::{Ordering, mutated, spin_loop};
+use crate::primitive::mutated;
 
 use super::Queue;
 use super::block::{Block, Mark};
@@ -25,16 +25,7 @@ impl<M> Queue<M> {
         let mut now = self.word.load();
         let mut stale = None;
         while !staged.is_empty() && now.has_credit() {
-            let index = now.position().index(Block::<M>::LAP);
-            if index == Block::<M>::SLOTS {
-                // A seam: whoever made it is installing the next block.
-                spin_loop();
-                now = self.word.load();
-                continue;
-            }
-            // Acquire pairs with the Release of whoever installed the block.
-            let Some(block) = NonNull::new(self.tail_block.load(Ordering::Acquire)) else {
-                self.install_first();
+            let Some((block, index)) = self.place_at(now) else {
                 now = self.word.load();
                 continue;
             };
