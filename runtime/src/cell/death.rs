@@ -50,6 +50,13 @@ pub unsafe fn begin<M>(front: &ActorCell<M>, reason: &ExitReason) {
     }
 }
 
+/// Tells the askers whose replies were dropped in this turn that their holder, the actor of `cell`,
+/// dies of `reason`. Whoever is told finds it dying.
+pub fn tell_orphans(cell: &Header, seat: &Seat, reason: &ExitReason) {
+    let _ = cell.tenancy.transition_to_dying();
+    seat.close_orphans(cell.tenancy.code(), reason);
+}
+
 /// How far back ancestors are named.
 const ANCESTORS: usize = 16;
 

@@ -212,16 +212,13 @@ where
         Ok(Poll::Ready(outcome)) => {
             // SAFETY: by contract.
             let reason = unsafe { ended(front, outcome.into_reason()) };
-            // Whoever is told that it died finds it dying.
-            let _ = front.tenancy.transition_to_dying();
-            seat.close_orphans(front.tenancy.code(), &reason);
+            death::tell_orphans(front.header(), seat, &reason);
             // SAFETY: by contract.
             unsafe { die::<M, F>(full, seat, reason) }
         }
         Err(payload) => {
             let reason = ExitReason::Panicked(panic_hook::take(payload));
-            let _ = front.tenancy.transition_to_dying();
-            seat.close_orphans(front.tenancy.code(), &reason);
+            death::tell_orphans(front.header(), seat, &reason);
             // SAFETY: by contract.
             unsafe { die::<M, F>(full, seat, reason) }
         }

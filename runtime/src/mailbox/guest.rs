@@ -422,7 +422,7 @@ impl<M, F: Future<Output: Outcome>> Future for LocalFuture<M, F> {
                 Ok(Poll::Ready(outcome)) => outcome.into_reason(),
                 Err(payload) => ExitReason::Panicked(panic_hook::take(payload)),
             };
-            seat.close_orphans(front.tenancy.code(), &reason);
+            death::tell_orphans(front.header(), seat, &reason);
             Poll::Ready(reason)
         });
         match ended {
