@@ -32,6 +32,17 @@ fn in_turn<M, R>(
     })
 }
 
+/// The seat of the actor's turn, if that is under way on this thread.
+///
+/// # Safety
+/// The seat is used for no longer than the poll under way: it is taken on this thread for longer.
+#[inline(always)]
+pub(super) unsafe fn seat_of_turn<'s, M>(front: &ActorCell<M>) -> Option<&'s Seat> {
+    let seat = Seat::with(|seat| seat.filter(|seat| seat.is_current(front.header())).map(ptr::from_ref));
+    // SAFETY: by contract.
+    seat.map(|seat| unsafe { &*seat })
+}
+
 /// One attempt of a receive whose short way did not suffice.
 ///
 /// # Safety
@@ -179,13 +190,8 @@ impl<M> Future for Receive<'_, M> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<M>> {
         let me = &mut *self;
         let front = me.mailbox.pid().cell();
-        let own = Seat::with(|seat| match seat {
-            Some(seat) if seat.is_current(front.header()) => Some(ptr::from_ref(seat)),
-            _ => None,
-        });
-        let Some(seat) = own else { return me.poll_elsewhere(cx) };
-        // SAFETY: the seat is taken on this thread for longer than this poll.
-        let seat = unsafe { &*seat };
+        // SAFETY: used for the length of this poll.
+        let Some(seat) = (unsafe { seat_of_turn(front) }) else { return me.poll_elsewhere(cx) };
         if !seat.charge() {
             // SAFETY: it is this actor's turn.
             unsafe { give_way(front, cx) };

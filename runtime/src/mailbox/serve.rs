@@ -8,7 +8,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use crate::cell::pooled::Pooled;
@@ -19,7 +19,7 @@ use crate::scheduler::Seat;
 use super::exit_watch;
 use super::handle::Mailbox;
 use super::next::{Found, Wanted};
-use super::receive::{Short, give_way, message_of, poll_found, receive_shortly};
+use super::receive::{Short, give_way, message_of, poll_found, receive_shortly, seat_of_turn};
 
 /// State that messages are handled with.
 #[doc(hidden)]
@@ -74,6 +74,37 @@ where
 {
     fn new(state: &'a mut S, handle: H) -> Self {
         Self { state: NonNull::from(state), handle, handler: None, searching: false, _state: PhantomData }
+    }
+
+    /// The next message: where it lies, in its slot or in `moved`. The caller moves it out at once.
+    #[inline(always)]
+    fn receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        moved: &mut MaybeUninit<S::Message>,
+    ) -> Poll<Option<NonNull<S::Message>>> {
+        // SAFETY: there is no handler, so the state is ours for the length of this call.
+        let state = unsafe { self.state.as_ref() };
+        let front = state.mailbox().pid().cell();
+        // SAFETY: used for the length of this poll.
+        let Some(seat) = (unsafe { seat_of_turn(front) }) else { return Poll::Ready(None) };
+        if !seat.charge() {
+            // SAFETY: it is this actor's turn.
+            unsafe { give_way(front, cx) };
+            return Poll::Pending;
+        }
+        let accepts = |message: &S::Message| state.accepts(message);
+        // SAFETY: it is this actor's turn, so this thread holds its token; nothing is borrowed.
+        match unsafe { receive_shortly(front, seat, cx, accepts, moved) } {
+            Short::At(message) => {
+                self.searching = false;
+                Poll::Ready(Some(message))
+            }
+            Short::Waits => Poll::Pending,
+            Short::Fails => self
+                .receive_slow(seat, cx)
+                .map(|found| found.map(|message| NonNull::from(moved.write(message)))),
+        }
     }
 
     #[inline(never)]
@@ -131,35 +162,11 @@ where
                     if let Some(reason) = state.ended() {
                         return Poll::Ready(Err(reason));
                     }
-                    let state = &*state;
-                    let front = state.mailbox().pid().cell();
-                    let own = Seat::with(|seat| match seat {
-                        Some(seat) if seat.is_current(front.header()) => Some(ptr::from_ref(seat)),
-                        _ => None,
-                    });
-                    let Some(seat) = own else { return Poll::Ready(Ok(())) };
-                    // SAFETY: the seat is taken on this thread for longer than this poll.
-                    let seat = unsafe { &*seat };
-                    if !seat.charge() {
-                        // SAFETY: it is this actor's turn.
-                        unsafe { give_way(front, cx) };
-                        return Poll::Pending;
-                    }
                     let mut moved = MaybeUninit::uninit();
-                    let accepts = |message: &S::Message| state.accepts(message);
-                    // SAFETY: it is this actor's turn, so this thread holds its token; nothing is
-                    // borrowed.
-                    let at = match unsafe { receive_shortly(front, seat, cx, accepts, &mut moved) } {
-                        Short::At(message) => {
-                            me.searching = false;
-                            message
-                        }
-                        Short::Waits => return Poll::Pending,
-                        Short::Fails => match me.receive_slow(seat, cx) {
-                            Poll::Pending => return Poll::Pending,
-                            Poll::Ready(None) => return Poll::Ready(Ok(())),
-                            Poll::Ready(Some(message)) => NonNull::from(moved.write(message)),
-                        },
+                    let at = match me.receive(cx, &mut moved) {
+                        Poll::Pending => return Poll::Pending,
+                        Poll::Ready(None) => return Poll::Ready(Ok(())),
+                        Poll::Ready(Some(at)) => at,
                     };
                     // No exit signal has come: the lane was calm, or its signals were received.
                     // SAFETY: as above; from here on the state is the handler's.
