@@ -397,7 +397,7 @@ impl<M: From<S>, S> Push<'_, M, S> {
             // SAFETY: it was new, so the part is here; it is done, so nobody looks for it again.
             let message = M::from(unsafe { me.part.assume_init_read() });
             if me.pid.route().is_some() {
-                return polled(me.poll_route(message, sender, cx), failed);
+                return polled(me.pid.begin_send(message, sender, &mut me.waiter, cx), failed);
             }
             match me.pid.cell().queue.try_push(message, sender) {
                 Ok(duty) => {
@@ -407,10 +407,12 @@ impl<M: From<S>, S> Push<'_, M, S> {
                     }
                     return Poll::Ready(Ok(()));
                 }
-                Err(message) => return polled(me.poll_new(message, sender, cx), failed),
+                Err(message) => {
+                    return polled(me.pid.wait_to_send(message, sender, &mut me.waiter, cx), failed);
+                }
             }
         }
-        polled(me.poll_waiting(cx), failed)
+        polled(me.pid.poll_send(&mut me.waiter, cx), failed)
     }
 }
 
@@ -444,26 +446,6 @@ impl<'a, M, S> Push<'a, M, S> {
         self.pid
     }
 
-    /// The first poll where the pid has a route.
-    #[cold]
-    #[inline(never)]
-    fn poll_route(&mut self, message: M, sender: u64, cx: &mut Context<'_>) -> Long<M> {
-        self.pid.begin_send(message, sender, &mut self.waiter, cx)
-    }
-
-    /// The short way has failed.
-    #[cold]
-    #[inline(never)]
-    fn poll_new(&mut self, message: M, sender: u64, cx: &Context<'_>) -> Long<M> {
-        self.pid.wait_to_send(message, sender, &mut self.waiter, cx)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Long<M> {
-        self.pid.poll_send(&mut self.waiter, cx)
-    }
-
     /// The part, if nothing was sent yet; nothing will be.
     #[inline(always)]
     pub(super) fn unsent(&mut self) -> Option<S> {
@@ -494,6 +476,8 @@ impl<'a, M, S> Push<'a, M, S> {
 
 impl<M> Pid<M> {
     /// Sends `message`, or begins to wait with it; `waiter` is done so far.
+    #[cold]
+    #[inline(never)]
     pub(super) fn begin_send(
         &self,
         message: M,
@@ -515,6 +499,8 @@ impl<M> Pid<M> {
     }
 
     /// Waits with a message that found no room; `waiter` is done so far. Only without a route.
+    #[cold]
+    #[inline(never)]
     fn wait_to_send(&self, mut message: M, sender: u64, waiter: &mut Waiter, cx: &Context<'_>) -> Long<M> {
         let cell = self.cell();
         loop {
@@ -551,6 +537,8 @@ impl<M> Pid<M> {
     }
 
     /// Goes on waiting with the message that `waiter` holds; sent, when it is done.
+    #[cold]
+    #[inline(never)]
     pub(super) fn poll_send(&self, waiter: &mut Waiter, cx: &mut Context<'_>) -> Long<M> {
         if let Some(route) = self.route() {
             return (route.ways.poll_send)(self, waiter, cx);
