@@ -76,15 +76,9 @@ impl Scheduler {
     /// itself, awake, and will run the surplus if nobody else does.
     #[inline(always)]
     pub fn notify_surplus(&self, now: Timestamp) {
-        if self.idle.may_notify() && now.as_nanos() >= self.quiet_until.load(Ordering::Relaxed) {
-            self.wake_for_surplus();
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wake_for_surplus(&self) {
-        if let Some(index) = self.idle.notify_surplus() {
+        // Relaxed: a hint.
+        let quiet = now.as_nanos() < self.quiet_until.load(Ordering::Relaxed);
+        if !quiet && let Some(index) = self.idle.notify_surplus() {
             self.wake(index);
         }
     }
