@@ -148,19 +148,18 @@ impl<'s, 'a> Serializer for &'s mut Encoder<'a> {
         self.serialize_seq(len)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Level<'s, 'a>, EncodeError> {
-        Level::enter(self)
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Level<'s, 'a>, EncodeError> {
+        self.serialize_tuple_struct(name, len)
     }
 
     fn serialize_struct_variant(
         self,
-        _: &'static str,
+        name: &'static str,
         index: u32,
-        _: &'static str,
-        _: usize,
+        variant: &'static str,
+        len: usize,
     ) -> Result<Level<'s, 'a>, EncodeError> {
-        self.put(&index)?;
-        Level::enter(self)
+        self.serialize_tuple_variant(name, index, variant, len)
     }
 
     fn is_human_readable(&self) -> bool {
