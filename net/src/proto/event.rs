@@ -3,9 +3,9 @@
 use super::credit::Ticket;
 use super::error::Violation;
 use super::ids::{FarPid, NearId};
+use super::reason::Signal;
 use super::replies::Reply;
 use super::requests::{NodeAnswer, NodeRequest};
-use super::signals::Signal;
 use super::types::TypeState;
 use crate::wire::WireRight;
 

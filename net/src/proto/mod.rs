@@ -50,10 +50,9 @@ pub use self::handshake::{Acquaintance, ClusterKey, Handshake, HandshakeError, I
 pub use self::ids::{FarId, FarPid, Identity, NAME_BYTES, NearId, NodeName};
 pub use self::node::{ConnId, Node, NodeEvent};
 pub use self::peer::{Command, PeerState};
-pub use self::reason::Reason;
+pub use self::reason::{Reason, Signal};
 pub use self::replies::Reply;
 pub use self::requests::{NodeAnswer, NodeRequest, REQUEST_NAME_BYTES};
 pub use self::seal::Exports;
-pub use self::signals::Signal;
 pub use self::tables::Tables;
 pub use self::types::{MOST_VERSIONS, TypeRefusal, TypeState, TypeTable};

@@ -13,9 +13,8 @@ use super::event::{EndCause, Event};
 use super::handshake::{Acquaintance, ClusterKey, Handshake, HandshakeError, Introduction, Progress};
 use super::ids::{FarId, FarPid, Identity, NearId, NodeName};
 use super::peer::{Command, Due, Peer, PeerState, Phase, Verdict};
-use super::reason::Reason;
+use super::reason::{Reason, Signal};
 use super::requests::NodeRequest;
-use super::signals::Signal;
 use super::tables::Tables;
 use crate::wire::{ExitCause, GoodbyeCause, NONCE_BYTES, Refusal};
 

@@ -9,8 +9,8 @@ use super::config::Config;
 use super::dial::{Backoff, call_of_first_goes_on};
 use super::ids::{FarPid, Identity, NearId};
 use super::node::ConnId;
+use super::reason::Signal;
 use super::requests::NodeRequest;
-use super::signals::Signal;
 use crate::wire::Refusal;
 
 /// Incarnations of a peer that are remembered as over.

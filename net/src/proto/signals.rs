@@ -11,52 +11,9 @@ use std::collections::VecDeque;
 
 use super::error::{CommandError, Violation};
 use super::ids::{FarId, NearId};
-use super::reason::Reason;
+use super::reason::{Reason, Signal};
 use super::two_way::TwoWay;
 use crate::wire::ExitCause;
-
-/// A system message between actors of two nodes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Signal {
-    /// The sender ended and was linked, or it wants the receiver to end.
-    Exit {
-        /// Which of the two.
-        cause: ExitCause,
-        /// Why.
-        reason: Reason,
-    },
-    /// The sender, which the receiver monitors, has ended.
-    Down {
-        /// The monitor's number.
-        number: u64,
-        /// Why.
-        reason: Reason,
-    },
-    /// The sender links itself to the receiver.
-    Link,
-    /// The sender ends its link. The receiver must answer with an ack before it sends anything else
-    /// there, and also when it knows of no link.
-    Unlink {
-        /// For the ack; never used before by the sender.
-        number: u64,
-    },
-    /// The sender has seen the receiver's unlink.
-    UnlinkAck {
-        /// The unlink's number.
-        number: u64,
-    },
-    /// The sender starts to monitor the receiver.
-    Monitor {
-        /// The monitor's number; the sender has no other of this number.
-        number: u64,
-    },
-    /// The sender stops monitoring the receiver.
-    Demonitor {
-        /// The monitor's number.
-        number: u64,
-    },
-}
 
 /// A link, as its near end knows it.
 ///

@@ -319,7 +319,7 @@ pub(crate) fn put_refusal(refusal: Refusal, out: &mut Vec<u8>) {
     }
 }
 
-fn put_signal<'a>(signal: &Signal<'a>, out: &mut Vec<u8>) -> &'a [u8] {
+fn put_signal<'a>(signal: &Signal<WireReason<'a>>, out: &mut Vec<u8>) -> &'a [u8] {
     match *signal {
         Signal::Exit { cause, reason } => {
             out.push(code::signal::EXIT);

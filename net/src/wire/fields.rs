@@ -112,7 +112,7 @@ impl<'a> Fields<'a> {
         Ok(WireRight { number: self.number("right's number")?, authenticator: self.authenticator()? })
     }
 
-    fn signal(&mut self) -> Result<Signal<'a>, DecodeError> {
+    fn signal(&mut self) -> Result<Signal<WireReason<'a>>, DecodeError> {
         Ok(match self.code("signal")? {
             (code::signal::EXIT, _) => Signal::Exit { cause: self.exit_cause()?, reason: self.reason()? },
             (code::signal::DOWN, _) => {

@@ -24,7 +24,7 @@ pub enum Frame<'a> {
         /// Sender, receiver and place in their order.
         pair: Pair,
         /// What is said.
-        signal: Signal<'a>,
+        signal: Signal<WireReason<'a>>,
     },
     /// The use of a reply right: the answer to an ask.
     Reply {
@@ -352,23 +352,26 @@ impl fmt::Debug for Payload<'_> {
 /// A system message.
 ///
 /// Unlinking is OTP's two-step protocol: a link ends for its asker when the ack with the same
-/// number has come, so that an exit already under way is recognised as late.
+/// number has come, so that an exit already under way is recognised as late. The receiver of an unlink
+/// must answer before it sends anything else there, and also when it knows of no link.
+///
+/// `R` is how an exit reason is held: [`WireReason`] in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Signal<'a> {
+pub enum Signal<R> {
     /// `from` ended, or wants `to` to end.
     Exit {
         /// Which of the two.
         cause: ExitCause,
         /// Why.
-        reason: WireReason<'a>,
+        reason: R,
     },
     /// `from`, which `to` monitors, has ended.
     Down {
         /// The monitor's number.
         number: u64,
         /// Why.
-        reason: WireReason<'a>,
+        reason: R,
     },
     /// `from` links itself to `to`.
     Link,
@@ -394,6 +397,21 @@ pub enum Signal<'a> {
     },
 }
 
+impl<R> Signal<R> {
+    /// The same with another form of the reason.
+    pub fn map_reason<'s, T>(&'s self, map: impl FnOnce(&'s R) -> T) -> Signal<T> {
+        match self {
+            Self::Exit { cause, reason } => Signal::Exit { cause: *cause, reason: map(reason) },
+            Self::Down { number, reason } => Signal::Down { number: *number, reason: map(reason) },
+            Self::Link => Signal::Link,
+            Self::Unlink { number } => Signal::Unlink { number: *number },
+            Self::UnlinkAck { number } => Signal::UnlinkAck { number: *number },
+            Self::Monitor { number } => Signal::Monitor { number: *number },
+            Self::Demonitor { number } => Signal::Demonitor { number: *number },
+        }
+    }
+}
+
 /// What an exit signal comes of. The receiver treats the two differently, as in OTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -404,30 +422,51 @@ pub enum ExitCause {
     Request,
 }
 
-/// Why an actor ended. What goes with it is opaque.
+/// Why an actor ended. What goes with it, a `D`, is opaque.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum WireReason<'a> {
+pub enum Reason<D> {
     /// It came to its end by itself.
     Normal,
     /// It was asked to stop as part of an orderly shutdown.
     Shutdown,
     /// As `Shutdown`, with a value of the program's own.
-    ShutdownWith(Payload<'a>),
+    ShutdownWith(D),
     /// A kill that came through a link, as it was sent.
     Kill,
     /// It was killed.
     Killed,
     /// Its code panicked.
-    Panicked(Payload<'a>),
+    Panicked(D),
     /// Its code returned an error.
-    Failed(Payload<'a>),
+    Failed(D),
     /// A value of the program's own.
-    Custom(Payload<'a>),
+    Custom(D),
     /// There is, or was, no such actor.
     NoProc,
-    /// The connection to its node is gone.
+    /// The connection to its node is gone; it may still live.
     NoConnection,
+}
+
+/// An exit reason in a frame.
+pub type WireReason<'a> = Reason<Payload<'a>>;
+
+impl<D> Reason<D> {
+    /// The same with another form of what goes with it.
+    pub fn map_detail<'s, T>(&'s self, map: impl FnOnce(&'s D) -> T) -> Reason<T> {
+        match self {
+            Self::Normal => Reason::Normal,
+            Self::Shutdown => Reason::Shutdown,
+            Self::ShutdownWith(detail) => Reason::ShutdownWith(map(detail)),
+            Self::Kill => Reason::Kill,
+            Self::Killed => Reason::Killed,
+            Self::Panicked(detail) => Reason::Panicked(map(detail)),
+            Self::Failed(detail) => Reason::Failed(map(detail)),
+            Self::Custom(detail) => Reason::Custom(map(detail)),
+            Self::NoProc => Reason::NoProc,
+            Self::NoConnection => Reason::NoConnection,
+        }
+    }
 }
 
 /// How a reply right was used.

@@ -48,8 +48,8 @@ pub(crate) use self::codec::{put_identity, put_refusal};
 pub use self::decoder::Decoder;
 pub use self::error::{DecodeError, EncodeError, FragmentFault};
 pub use self::frame::{
-    Answer, ExitCause, Fragment, Frame, FrameKind, GoodbyeCause, Lane, Outcome, Pair, Payload, Request,
-    Signal, TypeVerdict, WirePid, WireReason, WireRight,
+    Answer, ExitCause, Fragment, Frame, FrameKind, GoodbyeCause, Lane, Outcome, Pair, Payload, Reason,
+    Request, Signal, TypeVerdict, WirePid, WireReason, WireRight,
 };
 pub use self::greeting::{Greeting, NONCE_BYTES, PROOF_BYTES, Proof, Refusal, WireIdentity};
 pub use self::limits::Limits;

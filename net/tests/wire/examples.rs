@@ -141,7 +141,7 @@ pub(crate) const REFUSALS: &[(&str, DecodeError)] = &[
     ),
 ];
 
-const fn signal(signal: Signal<'static>) -> Frame<'static> {
+const fn signal(signal: Signal<WireReason<'static>>) -> Frame<'static> {
     Frame::Signal { pair: PAIR, signal }
 }
 

@@ -170,7 +170,7 @@ fn lane_name(lane: Lane) -> &'static str {
     }
 }
 
-fn signal_name(signal: &Signal<'_>) -> &'static str {
+fn signal_name<R>(signal: &Signal<R>) -> &'static str {
     match signal {
         Signal::Exit { .. } => "exit",
         Signal::Down { .. } => "down",

@@ -6,14 +6,12 @@ use super::{Connection, State};
 use crate::proto::credit::{Admission, Ticket, Want};
 use crate::proto::error::CommandError;
 use crate::proto::ids::{FarId, FarPid, NearId};
-use crate::proto::reason::Reason;
+use crate::proto::reason::{Reason, Signal, for_wire};
 use crate::proto::requests::{NodeRequest, REQUEST_NAME_BYTES};
-use crate::proto::signals::{Passage, Signal};
+use crate::proto::signals::Passage;
 use crate::proto::tables::Tables;
 use crate::proto::types::TypeState;
-use crate::wire::{
-    Answer, EncodeError, Frame, FrameKind, Outcome, Pair, Payload, Request, Signal as WireSignal, WireRight,
-};
+use crate::wire::{Answer, EncodeError, Frame, FrameKind, Outcome, Pair, Payload, Request, WireRight};
 
 /// More than the envelope of any frame with a payload takes.
 const ENVELOPE_BYTES: usize = 128;
@@ -333,19 +331,7 @@ impl Connection {
 
     pub(super) fn push_signal(&mut self, tables: &Tables, from: NearId, to: FarPid, signal: &Signal) {
         let pair = self.pair(tables, from, to);
-        let signal = match signal {
-            Signal::Exit { cause, reason } => {
-                WireSignal::Exit { cause: *cause, reason: reason.wire(DETAIL_BYTES) }
-            }
-            Signal::Down { number, reason } => {
-                WireSignal::Down { number: *number, reason: reason.wire(DETAIL_BYTES) }
-            }
-            Signal::Link => WireSignal::Link,
-            Signal::Unlink { number } => WireSignal::Unlink { number: *number },
-            Signal::UnlinkAck { number } => WireSignal::UnlinkAck { number: *number },
-            Signal::Monitor { number } => WireSignal::Monitor { number: *number },
-            Signal::Demonitor { number } => WireSignal::Demonitor { number: *number },
-        };
+        let signal = signal.map_reason(|reason| for_wire(reason, DETAIL_BYTES));
         self.push(&Frame::Signal { pair, signal });
     }
 

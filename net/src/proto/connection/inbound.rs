@@ -8,15 +8,14 @@ use super::Connection;
 use crate::proto::error::Violation;
 use crate::proto::event::{EndCause, Event, SendFailure};
 use crate::proto::ids::{FarId, FarPid, NearId, RECEIVER, SENDER};
-use crate::proto::reason::Reason;
+use crate::proto::reason::{Reason, Signal, owned};
 use crate::proto::replies::Reply;
 use crate::proto::requests::{NodeAnswer, NodeRequest, REQUEST_NAME_BYTES};
 use crate::proto::seal::Check;
-use crate::proto::signals::{Passage, Signal};
+use crate::proto::signals::Passage;
 use crate::proto::tables::Tables;
 use crate::wire::{
-    Answer, ExitCause, Frame, GoodbyeCause, Outcome, Pair, Payload, Request, Signal as WireSignal, WirePid,
-    WireRight,
+    Answer, ExitCause, Frame, GoodbyeCause, Outcome, Pair, Payload, Request, WirePid, WireRight,
 };
 
 /// A frame of a pair, after its place in the order was checked.
@@ -41,7 +40,7 @@ impl Connection {
             Frame::Ask { pair, right, type_number, payload } => {
                 self.handle_message(now, &pair, Some(right), type_number, payload, tables)
             }
-            Frame::Signal { pair, signal } => self.handle_signal(&pair, &owned(&signal), tables),
+            Frame::Signal { pair, signal } => self.handle_signal(&pair, &signal.map_reason(owned), tables),
             Frame::Reply { pair, right, answer } => self.handle_reply(&pair, right, answer, tables),
             Frame::Credit { mailbox, messages, bytes } => self.handle_credit(&mailbox, messages, bytes),
             Frame::Want { mailbox, messages, bytes } => self.handle_want(&mailbox, messages, bytes, tables),
@@ -341,16 +340,4 @@ const fn must_be(got: u32, allowed: u32) -> Result<(), Violation> {
 fn text(payload: Payload<'_>, what: &'static str) -> Result<Box<str>, Violation> {
     let text = std::str::from_utf8(payload.0).ok().filter(|text| text.len() <= REQUEST_NAME_BYTES);
     text.map(Into::into).ok_or(Violation::BadName { what })
-}
-
-fn owned(signal: &WireSignal<'_>) -> Signal {
-    match *signal {
-        WireSignal::Exit { cause, reason } => Signal::Exit { cause, reason: Reason::of(reason) },
-        WireSignal::Down { number, reason } => Signal::Down { number, reason: Reason::of(reason) },
-        WireSignal::Link => Signal::Link,
-        WireSignal::Unlink { number } => Signal::Unlink { number },
-        WireSignal::UnlinkAck { number } => Signal::UnlinkAck { number },
-        WireSignal::Monitor { number } => Signal::Monitor { number },
-        WireSignal::Demonitor { number } => Signal::Demonitor { number },
-    }
 }
