@@ -16,20 +16,25 @@ use crate::task::{self, Task};
 #[derive(Debug)]
 pub struct Context<M> {
     pub(crate) mailbox: Mailbox<M>,
+    /// Boxed, so that it is one word in every actor: most have none.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few actors have, or only at their end.
+#[derive(Debug, Default)]
+struct Rare {
     stop: Option<ExitReason>,
-    /// Boxed, since few actors have any.
-    #[allow(clippy::box_collection, reason = "one word instead of six in every actor")]
-    timers: Option<Box<HashMap<Cow<'static, str>, Timer>>>,
+    timers: HashMap<Cow<'static, str>, Timer>,
 }
 
 impl<M: Send + 'static> Context<M> {
     pub(crate) const fn new(mailbox: Mailbox<M>) -> Self {
-        Self { mailbox, stop: None, timers: None }
+        Self { mailbox, rare: None }
     }
 
     #[inline(always)]
     pub(crate) fn stop_reason(&mut self) -> Option<ExitReason> {
-        if self.stop.is_some() { self.stop.take() } else { None }
+        self.rare.as_mut()?.stop.take()
     }
 
     /// This actor's address.
@@ -70,7 +75,7 @@ impl<M: Send + 'static> Context<M> {
 
     /// Ends this actor with `reason` when the handler under way returns.
     pub fn stop_with(&mut self, reason: ExitReason) {
-        self.stop = Some(reason);
+        self.rare.get_or_insert_default().stop = Some(reason);
     }
 
     /// Links this actor with another: when one ends, the other gets an exit signal.
@@ -160,7 +165,7 @@ impl<M: Send + 'static> Context<M> {
         // First the old one: none of its messages may come after this call.
         self.cancel_timer(&name);
         let timer = self.mailbox.send_after(delay, message);
-        self.timers.get_or_insert_default().insert(name, timer);
+        self.rare.get_or_insert_default().timers.insert(name, timer);
     }
 
     /// As [`Context::set_timer`], every `period`, first after one period.
@@ -173,20 +178,20 @@ impl<M: Send + 'static> Context<M> {
         let name = name.into();
         self.cancel_timer(&name);
         let timer = self.mailbox.send_every(period, message);
-        self.timers.get_or_insert_default().insert(name, timer);
+        self.rare.get_or_insert_default().timers.insert(name, timer);
     }
 
     /// Cancels the timer of this name: no message of it is handled from now on. False when there
     /// was none, or its message has been handled.
     pub fn cancel_timer(&mut self, name: &str) -> bool {
-        let timer = self.timers.as_mut().and_then(|timers| timers.remove(name));
+        let timer = self.rare.as_mut().and_then(|rare| rare.timers.remove(name));
         timer.is_some_and(|timer| timer.cancel())
     }
 
     /// Whether a timer of this name is set and has not rung for the last time.
     #[must_use]
     pub fn has_timer(&self, name: &str) -> bool {
-        self.timers.as_ref().and_then(|timers| timers.get(name)).is_some_and(Timer::is_armed)
+        self.rare.as_ref().and_then(|rare| rare.timers.get(name)).is_some_and(Timer::is_armed)
     }
 
     /// Puts the message under way aside, until [`Context::unstash_all`]: for what an actor can't
