@@ -60,8 +60,8 @@ fn alone(test: impl AsyncFnOnce()) {
 const MESSAGES: u64 = 20_000;
 
 /// Asserts that `exchange`, which is about so many messages, takes nothing from the system once it
-/// has run. A few are left over: lists that grow, and a worker's list of open deadlines, which is
-/// made anew when the worker has gone idle. One for each block of messages would be 645.
+/// has run. A few are left over: lists that grow, and deadlines of asks that outlast a worker's work.
+/// One for each block of messages would be 645.
 async fn assert_takes_nothing(what: &str, exchange: impl AsyncFn()) {
     exchange().await;
     exchange().await;

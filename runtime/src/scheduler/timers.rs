@@ -85,10 +85,13 @@ impl Timers {
 
     /// Moves what is still open into the wheel.
     pub fn enter_open(&mut self) {
-        for cell in std::mem::take(&mut self.open) {
+        let mut open = std::mem::take(&mut self.open);
+        for cell in open.drain(..) {
             // SAFETY: the list holds a reference.
             unsafe { self.enter(cell) };
         }
+        // Its memory is kept: a worker comes here whenever it goes idle.
+        self.open = open;
     }
 
     /// Enters a cell whose reference is handed over, unless it needs no look.

@@ -351,14 +351,15 @@ pub struct WorkerTask {
     node: Arc<NodeShared>,
     index: usize,
     yielding: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// One allocation for life: a worker arms and disarms it whenever it goes idle.
+    sleep: Pin<Box<Option<tokio::time::Sleep>>>,
     finished: bool,
 }
 
 impl WorkerTask {
     /// The task of worker number `index`.
     pub fn new(node: Arc<NodeShared>, index: usize) -> Self {
-        Self { node, index, yielding: None, sleep: None, finished: false }
+        Self { node, index, yielding: None, sleep: Box::pin(None), finished: false }
     }
 
     fn worker(&self) -> &Worker {
@@ -368,20 +369,18 @@ impl WorkerTask {
     /// Arms tokio's timer for the worker's next alarm; true when it is due already.
     fn sleep_until_alarm(&mut self, shared: Option<Tick>, cx: &mut Context<'_>) -> bool {
         let Some(tick) = self.worker().next_alarm(shared) else {
-            self.sleep = None;
+            self.sleep.set(None);
             return false;
         };
         let at = self.node.clock.instant_of(tick);
-        let sleep = match &mut self.sleep {
-            Some(sleep) => {
-                if sleep.deadline() != at {
-                    sleep.as_mut().reset(at);
-                }
-                sleep
-            }
-            None => self.sleep.insert(Box::pin(tokio::time::sleep_until(at))),
-        };
-        sleep.as_mut().poll(cx).is_ready()
+        if self.sleep.is_none() {
+            self.sleep.set(Some(tokio::time::sleep_until(at)));
+        }
+        let Some(mut sleep) = self.sleep.as_mut().as_pin_mut() else { return false };
+        if sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
+        sleep.poll(cx).is_ready()
     }
 }
 
@@ -432,7 +431,7 @@ impl Future for WorkerTask {
 
 impl Drop for WorkerTask {
     fn drop(&mut self) {
-        self.sleep = None;
+        self.sleep.set(None);
         let worker = self.worker();
         worker.flush();
         worker.seat.timers.borrow_mut().clear();
