@@ -14,7 +14,9 @@ mod decoder;
 mod encoder;
 mod error;
 mod exchange;
+mod exported;
 mod field;
+mod format;
 mod pid;
 mod reply;
 mod ser;
@@ -25,8 +27,12 @@ use std::sync::Arc;
 pub use self::decoder::Decoder;
 pub use self::encoder::Encoder;
 pub use self::error::{AnswerError, DecodeError, DeliverError, EncodeError, ExchangeError, NotEncoded};
-pub use self::exchange::{Exchange, ExportedPid, MessageType, PidRef, RightRef, Waiting};
+pub use self::exchange::{Exchange, ImportedPid, MessageType, PidRef, RightRef};
+pub use self::exported::{ExportedPid, KeepOne, Waiting};
 pub use self::field::{Data, Field};
+pub use self::format::Format;
+pub use crate::remote::Sender;
+
 pub use self::reply::{ExportedReply, ImportedReply};
 pub use self::shape::{Tracer, hash};
 
