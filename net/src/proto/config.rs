@@ -32,7 +32,7 @@ pub struct Config {
     pub pairs: usize,
     /// Links, and monitors each way.
     pub relations: usize,
-    /// Asks that wait for an answer.
+    /// Rights to answer that were let out and not used.
     pub asks: usize,
     /// Requests to the peer's node that wait for an outcome, each way.
     pub requests: usize,

@@ -22,6 +22,7 @@ pub(crate) struct Totals {
     pub(crate) no_connection: u64,
     pub(crate) exits: u64,
     pub(crate) replies: u64,
+    pub(crate) answered_down: u64,
     pub(crate) spawned: u64,
 }
 
@@ -41,6 +42,7 @@ impl Totals {
             (&mut self.no_connection, other.no_connection),
             (&mut self.exits, other.exits),
             (&mut self.replies, other.replies),
+            (&mut self.answered_down, other.answered_down),
             (&mut self.spawned, other.spawned),
         ];
         for (total, more) in all {
@@ -50,7 +52,7 @@ impl Totals {
 
     pub(crate) fn saw_everything(&self) {
         let Self { sent, delivered, dead, lost, waited, returned, both_dialled, superseded, .. } = *self;
-        let Self { silent, downs, no_connection, exits, replies, spawned, .. } = *self;
+        let Self { silent, downs, no_connection, exits, replies, answered_down, spawned, .. } = *self;
         let seen = [
             sent,
             delivered,
@@ -65,6 +67,7 @@ impl Totals {
             no_connection,
             exits,
             replies,
+            answered_down,
             spawned,
         ];
         assert!(seen.iter().all(|count| *count > 0), "something never happened: {self:?}");
