@@ -113,11 +113,7 @@ impl Purses {
     }
 
     /// As [`take_now`](Self::take_now), for a ticket that may go.
-    pub(crate) fn take_ticket(
-        &mut self,
-        to: FarPid,
-        bytes: u64,
-    ) -> Result<Ticket, Option<Want>> {
+    pub(crate) fn take_ticket(&mut self, to: FarPid, bytes: u64) -> Result<Ticket, Option<Want>> {
         self.take_now(to, bytes)?;
         let ticket = self.next_ticket();
         self.going.insert(ticket, (to, bytes));

@@ -3,7 +3,7 @@
 //! | file | its one job |
 //! |---|---|
 //! | `README.md` | the seam for the driver (below) |
-//! | `node.rs` | all connections of a node: the seam itself |
+//! | `node/` | all connections of a node: the seam itself |
 //! | `peer.rs` | one other node: who calls, what waits |
 //! | `dial.rs` | whose call goes on, and when the next one is |
 //! | `handshake.rs` | how strangers find out who they are |

@@ -1,9 +1,8 @@
 //! What the actors do, and what comes to them.
 
 use wharf_net::proto::{
-    Admission, AnswerWith, CommandError, ConnId, Connection, Event, FarId, FarPid, NearId, Node,
-    NodeAnswer, NodeEvent, NodeReply, NodeRequest, Outgoing, Reason, Reply, SendFailure, Signal, Ticket,
-    TypeState,
+    Admission, AnswerWith, CommandError, ConnId, Connection, Event, FarId, FarPid, NearId, Node, NodeAnswer,
+    NodeEvent, NodeReply, NodeRequest, Outgoing, Reason, Reply, SendFailure, Signal, Ticket, TypeState,
 };
 use wharf_net::wire::{ExitCause, WireRight};
 
@@ -88,7 +87,8 @@ impl World {
         if !waits {
             // With a ticket or without, by turns: what does not wait may do either.
             let ticket = self.random.one_in(2).then(|| {
-                let reserve = |connection: &mut Connection, _: &mut _| connection.try_reserve(target.pid, bytes);
+                let reserve =
+                    |connection: &mut Connection, _: &mut _| connection.try_reserve(target.pid, bytes);
                 node_of(&mut self.hosts[host]).with_connection(now, place, reserve)
             });
             match ticket.transpose() {
@@ -334,9 +334,11 @@ impl World {
         let (now, name) = (self.now, self.hosts[peer].name.clone());
         let incarnation = self.hosts[host].up[&peer].1;
         // The connection may have ended behind this event.
-        _ = node_of(&mut self.hosts[host]).with_connection(now, (&name, incarnation), |connection, tables| {
-            connection.answer(tables, RIGHTS, THEIR_RIGHTS, right, with)
-        });
+        _ = node_of(&mut self.hosts[host]).with_connection(
+            now,
+            (&name, incarnation),
+            |connection, tables| connection.answer(tables, RIGHTS, THEIR_RIGHTS, right, with),
+        );
     }
 
     fn requested(&mut self, host: usize, peer: usize, number: u64, request: &NodeRequest) {

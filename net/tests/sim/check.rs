@@ -24,6 +24,8 @@ pub(crate) struct Totals {
     pub(crate) replies: u64,
     pub(crate) answered_down: u64,
     pub(crate) spawned: u64,
+    pub(crate) joined: u64,
+    pub(crate) known: u64,
 }
 
 impl Totals {
@@ -44,6 +46,8 @@ impl Totals {
             (&mut self.replies, other.replies),
             (&mut self.answered_down, other.answered_down),
             (&mut self.spawned, other.spawned),
+            (&mut self.joined, other.joined),
+            (&mut self.known, other.known),
         ];
         for (total, more) in all {
             *total += more;
@@ -52,7 +56,9 @@ impl Totals {
 
     pub(crate) fn saw_everything(&self) {
         let Self { sent, delivered, dead, lost, waited, returned, both_dialled, superseded, .. } = *self;
-        let Self { silent, downs, no_connection, exits, replies, answered_down, spawned, .. } = *self;
+        let Self {
+            silent, downs, no_connection, exits, replies, answered_down, spawned, joined, known, ..
+        } = *self;
         let seen = [
             sent,
             delivered,
@@ -69,6 +75,8 @@ impl Totals {
             replies,
             answered_down,
             spawned,
+            joined,
+            known,
         ];
         assert!(seen.iter().all(|count| *count > 0), "something never happened: {self:?}");
     }
