@@ -32,7 +32,7 @@ pub struct Config {
     pub pairs: usize,
     /// Links, and monitors each way.
     pub relations: usize,
-    /// Asks that wait for an answer.
+    /// Rights to answer that were let out and not used.
     pub asks: usize,
     /// Requests to the peer's node that wait for an outcome, each way.
     pub requests: usize,
@@ -52,6 +52,8 @@ pub struct Config {
     pub backoff_first: Duration,
     /// Longest wait before another call.
     pub backoff_most: Duration,
+    /// Other nodes that are remembered, connected or not, in the whole node.
+    pub peers: usize,
     /// Actors known to other nodes, in the whole node.
     pub exports: usize,
 }
@@ -82,6 +84,7 @@ impl Default for Config {
             queued_bytes: 1024 * 1024,
             backoff_first: Duration::from_millis(100),
             backoff_most: Duration::from_secs(30),
+            peers: 1024,
             exports: 1024 * 1024,
         }
     }

@@ -112,6 +112,14 @@ impl Purses {
         Err(Some(want))
     }
 
+    /// As [`take_now`](Self::take_now), for a ticket that may go.
+    pub(crate) fn take_ticket(&mut self, to: FarPid, bytes: u64) -> Result<Ticket, Option<Want>> {
+        self.take_now(to, bytes)?;
+        let ticket = self.next_ticket();
+        self.going.insert(ticket, (to, bytes));
+        Ok(ticket)
+    }
+
     /// Queues for a message of `bytes`.
     pub(crate) fn queue(
         &mut self,
@@ -119,10 +127,8 @@ impl Purses {
         bytes: u64,
         may_go: bool,
     ) -> Result<(Admission, Option<Want>), CommandError> {
-        if self.waiting.len() + self.going.len() >= self.limit {
-            return Err(CommandError::TooMany { what: "waiting sends", limit: self.limit });
-        }
-        let ticket = Ticket(self.last_ticket + 1);
+        self.has_room()?;
+        let ticket = self.next_ticket();
         let limit = self.mailboxes;
         let Some(purse) = self.purse(to) else {
             return Err(CommandError::TooMany { what: "mailboxes sent to", limit });
@@ -130,7 +136,6 @@ impl Purses {
         if may_go && purse.waiting.is_empty() && purse.covers(bytes) {
             purse.take(bytes);
             self.going.insert(ticket, (to, bytes));
-            self.last_ticket += 1;
             return Ok((Admission::Go(ticket), None));
         }
         purse.waiting.push_back((ticket, bytes));
@@ -138,7 +143,6 @@ impl Purses {
         purse.wanted.messages = purse.wanted.messages.saturating_add(1);
         purse.wanted.bytes = purse.wanted.bytes.saturating_add(bytes);
         self.waiting.insert(ticket, to);
-        self.last_ticket += 1;
         Ok((Admission::Wait(ticket), Some(want)))
     }
 
@@ -257,6 +261,19 @@ impl Purses {
     /// Credit held and not set aside.
     pub(crate) fn held(&self, mailbox: FarPid) -> (u32, u64) {
         self.by_mailbox.get(&mailbox).map_or((0, 0), |purse| (purse.messages, purse.bytes))
+    }
+
+    /// Whether one more ticket may be out.
+    pub(crate) fn has_room(&self) -> Result<(), CommandError> {
+        if self.waiting.len() + self.going.len() >= self.limit {
+            return Err(CommandError::TooMany { what: "waiting sends", limit: self.limit });
+        }
+        Ok(())
+    }
+
+    const fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
     }
 
     fn purse(&mut self, to: FarPid) -> Option<&mut Purse> {

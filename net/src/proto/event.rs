@@ -7,7 +7,6 @@ use super::reason::Signal;
 use super::replies::Reply;
 use super::requests::{NodeAnswer, NodeRequest};
 use super::types::TypeState;
-use crate::wire::WireRight;
 
 /// Something that came over a connection, or became of what was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,19 +20,20 @@ pub enum Event {
         from: FarPid,
         /// Its type: name and version, as agreed on.
         of: (Box<str>, u16),
-        /// The right to answer it, if it is an ask: use it once.
-        right: Option<WireRight>,
-        /// The message, encoded.
+        /// The message, encoded. Whoever decodes it finds the rights to answer that are in it.
         payload: Box<[u8]>,
     },
-    /// A message came for an actor that is not there, or may not be reached: it is lost.
+    /// A message came for an actor that is not there, or may not be reached: it is lost. The rights
+    /// in it still want their answers.
     DeadLetter {
         /// For whom.
         to: NearId,
         /// From whom.
         from: FarPid,
-        /// Its type's name.
-        of: Box<str>,
+        /// Its type: name and version, as agreed on.
+        of: (Box<str>, u16),
+        /// The message, encoded.
+        payload: Box<[u8]>,
     },
     /// A signal for an actor of this node.
     Signal {
@@ -44,11 +44,11 @@ pub enum Event {
         /// What it says.
         signal: Signal,
     },
-    /// The one outcome of an ask.
+    /// The one outcome of a right to answer that was let out, unless it was cancelled.
     Reply {
-        /// Who asked.
+        /// For whom it was let out.
         to: NearId,
-        /// The number that [`try_ask`](super::Connection::try_ask) gave.
+        /// The number that [`open_right`](super::Connection::open_right) gave.
         number: u64,
         /// What became of it.
         reply: Reply,

@@ -3,7 +3,7 @@
 //! | file | its one job |
 //! |---|---|
 //! | `README.md` | the seam for the driver (below) |
-//! | `node.rs` | all connections of a node: the seam itself |
+//! | `node/` | all connections of a node: the seam itself |
 //! | `peer.rs` | one other node: who calls, what waits |
 //! | `dial.rs` | whose call goes on, and when the next one is |
 //! | `handshake.rs` | how strangers find out who they are |
@@ -12,7 +12,7 @@
 //! | `types.rs` | types of messages as small numbers |
 //! | `credit.rs` | how much may be sent to a mailbox |
 //! | `signals.rs` | links and monitors across a connection |
-//! | `replies.rs` | asks and their one outcome |
+//! | `replies.rs` | rights to answer and their one outcome |
 //! | `requests.rs` | requests to the peer's node |
 //! | `seal.rs` | what may be reached, and the proof of it |
 //! | `outbox.rs` | frames that wait for the transport |
@@ -51,7 +51,7 @@ pub use self::ids::{FarId, FarPid, Identity, NAME_BYTES, NearId, NodeName};
 pub use self::node::{ConnId, Node, NodeEvent};
 pub use self::peer::{Command, PeerState};
 pub use self::reason::{Reason, Signal};
-pub use self::replies::Reply;
+pub use self::replies::{AnswerWith, Reply};
 pub use self::requests::{NodeAnswer, NodeRequest, REQUEST_NAME_BYTES};
 pub use self::seal::Exports;
 pub use self::tables::Tables;

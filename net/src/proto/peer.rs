@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::dial::{Backoff, call_of_first_goes_on};
-use super::ids::{FarPid, Identity, NearId};
+use super::ids::{FarId, FarPid, Identity, NearId};
 use super::node::ConnId;
 use super::reason::Signal;
 use super::requests::NodeRequest;
@@ -96,6 +96,11 @@ pub(crate) enum Verdict {
     Refuse(Refusal),
 }
 
+impl Verdict {
+    /// It may, and nothing else changes.
+    pub(crate) const ACCEPT: Self = Self::Accept { replaces: None, abandons: None };
+}
+
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) phase: Phase,
@@ -107,6 +112,8 @@ pub(crate) struct Peer {
     former: VecDeque<u128>,
     queue: VecDeque<Command>,
     queued_bytes: usize,
+    /// A signal found no room: until the queue was emptied none does.
+    refuses: bool,
     /// Monitors of the node: whose, and which.
     pub(crate) watchers: BTreeSet<(NearId, u64)>,
     handshake: Duration,
@@ -124,6 +131,7 @@ impl Peer {
             former: VecDeque::new(),
             queue: VecDeque::new(),
             queued_bytes: 0,
+            refuses: false,
             watchers: BTreeSet::new(),
             handshake: config.handshake,
             most_commands: config.queued_commands,
@@ -138,6 +146,17 @@ impl Peer {
             Phase::Connected { .. } => PeerState::Connected,
             Phase::Backoff { .. } => PeerState::Backoff,
         }
+    }
+
+    /// Whether nobody needs a connection to it, has one, or is about to.
+    pub(crate) fn is_needless(&self) -> bool {
+        let over = matches!(self.phase, Phase::Idle | Phase::Backoff { .. });
+        over && !self.keep && self.queue.is_empty() && self.watchers.is_empty()
+    }
+
+    /// As [`is_needless`](Self::is_needless), and it may be called at any time.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.phase == Phase::Idle && self.is_needless()
     }
 
     /// Somebody needs a connection. `true`: the transport is to be opened.
@@ -158,26 +177,46 @@ impl Peer {
         wanted
     }
 
-    /// A peer of this name proved itself on `conn`; `by_us` says who called.
-    pub(crate) fn judge(&self, me: &Identity, peer: &Identity, conn: ConnId, by_us: bool) -> Verdict {
+    /// A peer of this name called, and proved itself.
+    pub(crate) fn judge_theirs(&self, me: &Identity, peer: &Identity) -> Verdict {
         if self.former.contains(&peer.incarnation) {
             return Verdict::Refuse(Refusal::Superseded);
         }
-        let accept = |replaces, abandons| Verdict::Accept { replaces, abandons };
         match self.phase {
             Phase::Connected { incarnation, .. } if incarnation == peer.incarnation => {
                 Verdict::Refuse(Refusal::AlreadyConnected)
             }
-            Phase::Connected { conn, .. } => accept(Some(conn), None),
-            Phase::Calling { conn: ours } if by_us && ours == Some(conn) => accept(None, None),
-            _ if by_us => Verdict::Refuse(Refusal::AlreadyConnected),
+            Phase::Connected { conn, .. } => Verdict::Accept { replaces: Some(conn), abandons: None },
             // Both called. Without this rule each would drop its own call for the other's, or
             // keep it, and there would be no connection or two.
             Phase::Calling { .. } if call_of_first_goes_on(&me.name, &peer.name) => {
                 Verdict::Refuse(Refusal::BothDialled)
             }
-            Phase::Calling { conn: ours } => accept(None, ours),
-            Phase::Idle | Phase::Yielded { .. } | Phase::Backoff { .. } => accept(None, None),
+            Phase::Calling { conn: ours } => Verdict::Accept { replaces: None, abandons: ours },
+            Phase::Idle | Phase::Yielded { .. } | Phase::Backoff { .. } => Verdict::ACCEPT,
+        }
+    }
+
+    /// It answered our call of `conn` to its name, and proved itself.
+    pub(crate) fn judge_ours(&self, peer: &Identity, conn: ConnId) -> Verdict {
+        match self.phase {
+            _ if self.former.contains(&peer.incarnation) => Verdict::Refuse(Refusal::Superseded),
+            Phase::Calling { conn: Some(ours) } if ours == conn => Verdict::ACCEPT,
+            _ => Verdict::Refuse(Refusal::AlreadyConnected),
+        }
+    }
+
+    /// It answered a call of ours to an address, and proved itself.
+    pub(crate) fn judge_unnamed(&self, peer: &Identity) -> Verdict {
+        match self.phase {
+            _ if self.former.contains(&peer.incarnation) => Verdict::Refuse(Refusal::Superseded),
+            Phase::Connected { incarnation, .. } if incarnation == peer.incarnation => {
+                Verdict::Refuse(Refusal::AlreadyConnected)
+            }
+            Phase::Connected { conn, .. } => Verdict::Accept { replaces: Some(conn), abandons: None },
+            // There is a call by name already, ours or, after ours gave way, theirs: that one goes on.
+            Phase::Calling { .. } | Phase::Yielded { .. } => Verdict::Refuse(Refusal::BothDialled),
+            Phase::Idle | Phase::Backoff { .. } => Verdict::ACCEPT,
         }
     }
 
@@ -246,51 +285,82 @@ impl Peer {
         }
     }
 
-    /// Queues a command for when there is a connection; gives it back when there is no room.
-    pub(crate) fn queue(&mut self, command: Command) -> Result<(), Command> {
-        if self.takes_back(&command) {
-            return Ok(());
+    /// Queues a command for when there is a connection. Gives back what will not be done, in its order:
+    /// nothing, or the command, and before it those that it would have come after.
+    ///
+    /// What waits between two actors is carried out whole or not at all. If one signal were dropped
+    /// and not those before or after it, a link could stand for one of the two alone.
+    #[must_use = "whoever waits for an effect has to be told"]
+    pub(crate) fn queue(&mut self, command: Command) -> Vec<Command> {
+        if self.is_moot(&command) {
+            return Vec::new();
         }
         let bytes = size_of_command(&command);
-        if self.queue.len() >= self.most_commands || self.queued_bytes + bytes > self.most_bytes {
-            return Err(command);
+        let has_room = self.queue.len() < self.most_commands
+            && self.queued_bytes.saturating_add(bytes) <= self.most_bytes;
+        let Some(pair) = pair_of(&command) else {
+            if !has_room {
+                return vec![command];
+            }
+            self.push(command, bytes);
+            return Vec::new();
+        };
+        if has_room && !self.refuses {
+            self.push(command, bytes);
+            return Vec::new();
         }
-        self.queued_bytes += bytes;
-        self.queue.push_back(command);
-        Ok(())
+        self.refuses = true;
+        let mut refused = self.take_if(|queued| pair_of(queued) == Some(pair));
+        refused.push(command);
+        refused
     }
 
-    /// Whether `command` takes off a monitor that still waits here: then neither is sent, and no
-    /// down comes of a monitor that was taken off.
-    fn takes_back(&mut self, command: &Command) -> bool {
-        let Command::Signal { from, incarnation, to, signal: Signal::Demonitor { number } } = command else {
-            return false;
-        };
-        let monitor = Signal::Monitor { number: *number };
-        let monitor = Command::Signal { from: *from, incarnation: *incarnation, to: *to, signal: monitor };
-        let Some(at) = self.queue.iter().position(|queued| *queued == monitor) else { return false };
-        self.queue.remove(at);
-        self.queued_bytes -= size_of_command(&monitor);
-        true
+    fn push(&mut self, command: Command, bytes: usize) {
+        self.queued_bytes += bytes;
+        self.queue.push_back(command);
+    }
+
+    /// Whether `command` has nothing to do where there is no connection: a relation that it would end
+    /// ended with the last one, or waits here to begin. A monitor that waits here is taken out, so that
+    /// neither is sent, and no down comes of a monitor that was taken off.
+    fn is_moot(&mut self, command: &Command) -> bool {
+        let Command::Signal { from, incarnation, to, signal } = command else { return false };
+        match signal {
+            Signal::Demonitor { number } => {
+                let monitor = Signal::Monitor { number: *number };
+                let of = (*from, *incarnation, to.id);
+                self.take_if(|queued| {
+                    pair_of(queued) == Some(of)
+                        && matches!(queued, Command::Signal { signal, .. } if *signal == monitor)
+                });
+                true
+            }
+            Signal::Down { .. } | Signal::UnlinkAck { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Takes out of the queue what `which` says.
+    fn take_if(&mut self, which: impl Fn(&Command) -> bool) -> Vec<Command> {
+        let (taken, kept) = self.queue.drain(..).partition(which);
+        self.queue = kept;
+        self.queued_bytes = self.queue.iter().map(size_of_command).sum();
+        Vec::from(taken)
     }
 
     /// An actor has ended: relations that it asked for are not begun any more.
     pub(crate) fn actor_ended(&mut self, actor: NearId) {
         self.watchers.retain(|(watcher, _)| *watcher != actor);
-        let queued_bytes = &mut self.queued_bytes;
-        self.queue.retain(|command| {
-            let begins = matches!(command, Command::Signal { from, signal, .. }
-                if *from == actor && matches!(signal, Signal::Link | Signal::Monitor { .. }));
-            if begins {
-                *queued_bytes -= size_of_command(command);
-            }
-            !begins
+        self.take_if(|command| {
+            matches!(command, Command::Signal { from, signal, .. }
+                if *from == actor && matches!(signal, Signal::Link | Signal::Monitor { .. }))
         });
     }
 
     /// Takes all that was queued.
     pub(crate) fn take_queue(&mut self) -> VecDeque<Command> {
         self.queued_bytes = 0;
+        self.refuses = false;
         std::mem::take(&mut self.queue)
     }
 }
@@ -305,9 +375,17 @@ pub(crate) enum Due {
     GiveUp,
 }
 
+/// Between which two actors a signal goes.
+const fn pair_of(command: &Command) -> Option<(NearId, u128, FarId)> {
+    match command {
+        Command::Signal { from, incarnation, to, .. } => Some((*from, *incarnation, to.id)),
+        Command::Request { .. } => None,
+    }
+}
+
 fn size_of_command(command: &Command) -> usize {
     let inside = match command {
-        Command::Signal { .. } => 0,
+        Command::Signal { signal, .. } => signal.detail_bytes(),
         Command::Request { request: NodeRequest::Lookup { name, type_name }, .. } => {
             name.len() + type_name.len()
         }

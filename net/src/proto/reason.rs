@@ -8,6 +8,15 @@ pub type Reason = wire::Reason<Box<[u8]>>;
 /// A system message between actors of two nodes.
 pub type Signal = wire::Signal<Reason>;
 
+impl Signal {
+    /// Bytes that go with its reason.
+    pub(super) fn detail_bytes(&self) -> usize {
+        let mut bytes = 0;
+        self.map_reason(|reason| _ = reason.map_detail(|detail| bytes = detail.len()));
+        bytes
+    }
+}
+
 /// As it came, to keep.
 pub(super) fn owned(reason: &WireReason<'_>) -> Reason {
     reason.map_detail(|payload| payload.0.into())

@@ -1,4 +1,4 @@
-//! Asks: rights to answer that were let out, each used once.
+//! Rights to answer that were let out, each used once.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,33 @@ use subtle::ConstantTimeEq;
 
 use super::error::CommandError;
 use super::ids::NearId;
+use super::reason::Reason;
 use super::seal::Exports;
+use super::tables::Tables;
 use crate::wire::WireRight;
 
-/// The outcome of an ask.
+/// How a right is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnswerWith<'a> {
+    /// With this value, encoded.
+    Value(&'a [u8]),
+    /// It was dropped: no value will come.
+    Dropped,
+    /// Whoever was asked has ended.
+    Down(&'a Reason),
+}
+
+/// The outcome of a right that was let out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
     /// The answer, encoded.
     Value(Box<[u8]>),
-    /// The right was dropped, or whoever was asked is gone: no answer will come.
+    /// The right was dropped: no answer will come.
     Dropped,
+    /// Whoever was asked has ended.
+    Down(Reason),
     /// The connection was cut before an answer came.
     NoConnection,
 }
@@ -25,7 +41,6 @@ pub enum Reply {
 #[derive(Debug)]
 pub(crate) struct Rights {
     open: BTreeMap<u64, NearId>,
-    last: u64,
     /// Tells the rights of this connection from those of another.
     connection: u64,
     limit: usize,
@@ -33,18 +48,18 @@ pub(crate) struct Rights {
 
 impl Rights {
     pub(crate) const fn new(connection: u64, limit: usize) -> Self {
-        Self { open: BTreeMap::new(), last: 0, connection, limit }
+        Self { open: BTreeMap::new(), connection, limit }
     }
 
     /// Lets out a right to answer `asker`.
-    pub(crate) fn open(&mut self, asker: NearId, exports: &Exports) -> Result<WireRight, CommandError> {
+    pub(crate) fn open(&mut self, asker: NearId, tables: &mut Tables) -> Result<WireRight, CommandError> {
         if self.open.len() >= self.limit {
-            return Err(CommandError::TooMany { what: "open asks", limit: self.limit });
+            return Err(CommandError::TooMany { what: "open rights", limit: self.limit });
         }
-        self.last += 1;
-        self.open.insert(self.last, asker);
-        let authenticator = exports.right_proof(self.last, asker, self.connection);
-        Ok(WireRight { number: self.last, authenticator })
+        let number = tables.next_right();
+        self.open.insert(number, asker);
+        let authenticator = tables.exports.right_proof(number, asker, self.connection);
+        Ok(WireRight { number, authenticator })
     }
 
     /// The asker does not want the answer any more. `false`: it has come, or never will.
@@ -84,35 +99,36 @@ mod tests {
 
     #[test]
     fn an_answer_counts_once_and_only_with_its_proof_and_for_its_asker() {
-        let exports = Exports::new([1; 16], 10);
+        let mut tables = Tables::new([1; 16], 10);
         let mut rights = Rights::new(5, 10);
-        let right = rights.open(ASKER, &exports).unwrap();
+        let right = rights.open(ASKER, &mut tables).unwrap();
         let forged = WireRight { authenticator: right.authenticator ^ 1, ..right };
-        assert_eq!(rights.settle(forged, ASKER, &exports), None);
-        assert_eq!(rights.settle(right, OTHER, &exports), None);
-        assert_eq!(rights.settle(right, ASKER, &exports), Some(ASKER));
-        assert_eq!(rights.settle(right, ASKER, &exports), None);
+        assert_eq!(rights.settle(forged, ASKER, &tables.exports), None);
+        assert_eq!(rights.settle(right, OTHER, &tables.exports), None);
+        assert_eq!(rights.settle(right, ASKER, &tables.exports), Some(ASKER));
+        assert_eq!(rights.settle(right, ASKER, &tables.exports), None);
     }
 
     #[test]
-    fn a_right_of_an_older_connection_is_worth_nothing() {
-        let exports = Exports::new([1; 16], 10);
+    fn a_right_of_an_older_connection_is_worth_nothing_and_its_number_means_nothing() {
+        let mut tables = Tables::new([1; 16], 10);
         let (mut old, mut new) = (Rights::new(5, 10), Rights::new(6, 10));
-        let right = old.open(ASKER, &exports).unwrap();
-        new.open(ASKER, &exports).unwrap();
-        assert_eq!(new.settle(right, ASKER, &exports), None);
+        let right = old.open(ASKER, &mut tables).unwrap();
+        let other = new.open(ASKER, &mut tables).unwrap();
+        assert!(other.number != right.number && !new.cancel(right.number));
+        assert_eq!(new.settle(right, ASKER, &tables.exports), None);
     }
 
     #[test]
-    fn asks_are_bounded_cancelled_and_failed_once() {
-        let exports = Exports::new([1; 16], 10);
+    fn rights_are_bounded_cancelled_and_failed_once() {
+        let mut tables = Tables::new([1; 16], 10);
         let mut rights = Rights::new(5, 2);
-        let first = rights.open(ASKER, &exports).unwrap();
-        let second = rights.open(OTHER, &exports).unwrap();
-        assert!(matches!(rights.open(ASKER, &exports), Err(CommandError::TooMany { .. })));
+        let first = rights.open(ASKER, &mut tables).unwrap();
+        let second = rights.open(OTHER, &mut tables).unwrap();
+        assert!(matches!(rights.open(ASKER, &mut tables), Err(CommandError::TooMany { .. })));
         assert!(rights.cancel(first.number) && !rights.cancel(first.number));
         assert_eq!((rights.end_all(), rights.end_all()), (vec![(second.number, OTHER)], vec![]));
-        rights.open(ASKER, &exports).unwrap();
+        rights.open(ASKER, &mut tables).unwrap();
         rights.end(ASKER);
         assert_eq!(rights.len(), 0);
     }

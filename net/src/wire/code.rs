@@ -7,7 +7,6 @@ pub(crate) const CREDIT: u8 = 4;
 pub(crate) const HEARTBEAT: u8 = 5;
 pub(crate) const FRAGMENT: u8 = 6;
 pub(crate) const GOODBYE: u8 = 7;
-pub(crate) const ASK: u8 = 8;
 pub(crate) const WANT: u8 = 9;
 pub(crate) const RECALL: u8 = 10;
 pub(crate) const RETURNED: u8 = 11;
@@ -55,6 +54,7 @@ pub(crate) mod reason {
 pub(crate) mod answer {
     pub(crate) const VALUE: u8 = 1;
     pub(crate) const DROPPED: u8 = 2;
+    pub(crate) const DOWN: u8 = 3;
 }
 
 pub(crate) mod goodbye {

@@ -56,7 +56,7 @@ pub fn encode(frame: &Frame<'_>, limits: &Limits, out: &mut Vec<u8>) -> Result<(
 /// Appends the bytes that fragments carry: `frame` without a length.
 ///
 /// # Errors
-/// When `frame` is not a send, ask, signal or reply, or is over `message_bytes`. `out` is as before.
+/// When `frame` is not a send, signal or reply, or is over `message_bytes`. `out` is as before.
 pub fn encode_message(frame: &Frame<'_>, limits: &Limits, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let kind = frame.kind();
     if !travels_in_fragments(frame) {
@@ -76,7 +76,7 @@ pub fn encode_message(frame: &Frame<'_>, limits: &Limits, out: &mut Vec<u8>) -> 
 /// The frame whose fragments were put together to `bytes`.
 ///
 /// # Errors
-/// When the bytes are not exactly one send, ask, signal or reply.
+/// When the bytes are not exactly one send, signal or reply.
 ///
 /// # Examples
 /// ```
@@ -115,7 +115,7 @@ pub(crate) fn decode_body<'a>(
 }
 
 const fn travels_in_fragments(frame: &Frame<'_>) -> bool {
-    matches!(frame.kind(), FrameKind::Send | FrameKind::Signal | FrameKind::Reply | FrameKind::Ask)
+    matches!(frame.kind(), FrameKind::Send | FrameKind::Signal | FrameKind::Reply)
 }
 
 /// Writes all of the frame's body but its payload, which it returns.
@@ -136,13 +136,11 @@ fn put_head<'a>(frame: &Frame<'a>, out: &mut Vec<u8>) -> &'a [u8] {
             match answer {
                 Answer::Value(payload) => put_with_payload(code::answer::VALUE, payload, out),
                 Answer::Dropped => put_alone(code::answer::DROPPED, out),
+                Answer::Down(reason) => {
+                    out.push(code::answer::DOWN);
+                    put_reason(reason, out)
+                }
             }
-        }
-        Frame::Ask { pair, right, type_number, payload } => {
-            put_pair(code::ASK, &pair, out);
-            put_right(&right, out);
-            varint::put(type_number.into(), out);
-            put_payload_length(payload, out)
         }
         Frame::Credit { mailbox, messages, bytes } => put_room(code::CREDIT, &mailbox, messages, bytes, out),
         Frame::Want { mailbox, messages, bytes } => put_room(code::WANT, &mailbox, messages, bytes, out),

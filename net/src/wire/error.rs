@@ -6,7 +6,7 @@ use super::frame::FrameKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The frame is longer than the peer accepts. A send, ask, signal or reply can go as fragments.
+    /// The frame is longer than the peer accepts. A send, signal or reply can go as fragments.
     #[error("{kind} frame of {got} bytes is over the limit of {limit}")]
     FrameTooLong {
         /// What was to be encoded.
@@ -126,7 +126,7 @@ pub enum DecodeError {
         /// What is wrong with it.
         fault: FragmentFault,
     },
-    /// Something other than a send, ask, signal or reply was sent in fragments.
+    /// Something other than a send, signal or reply was sent in fragments.
     #[error("peer sent a {kind} frame in fragments (byte {offset})")]
     NotAMessage {
         /// Where its kind stands.

@@ -48,12 +48,6 @@ impl<'a> Fields<'a> {
                 data: self.payload()?,
             }),
             (code::GOODBYE, _) => Frame::Goodbye { cause: self.goodbye_cause()? },
-            (code::ASK, _) => Frame::Ask {
-                pair: self.pair()?,
-                right: self.right()?,
-                type_number: self.number_u32("type number")?,
-                payload: self.payload()?,
-            },
             (code::WANT, _) => Frame::Want {
                 mailbox: self.pid()?,
                 messages: self.number_u32("wanted messages")?,
@@ -155,6 +149,7 @@ impl<'a> Fields<'a> {
         match self.code("answer")? {
             (code::answer::VALUE, _) => Ok(Answer::Value(self.payload()?)),
             (code::answer::DROPPED, _) => Ok(Answer::Dropped),
+            (code::answer::DOWN, _) => Ok(Answer::Down(self.reason()?)),
             unknown => Err(unknown_code("answer", unknown)),
         }
     }

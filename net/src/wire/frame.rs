@@ -26,27 +26,14 @@ pub enum Frame<'a> {
         /// What is said.
         signal: Signal<WireReason<'a>>,
     },
-    /// The use of a reply right: the answer to an ask.
+    /// The use of a reply right. The right itself came inside a payload.
     Reply {
-        /// Who answers whom, and the place in their order: an answer comes before the `Down` of
-        /// the actor that gave it.
+        /// For which two the order counts; it need not be who asked and who was asked.
         pair: Pair,
         /// The right that is used up.
         right: WireRight,
         /// The answer.
         answer: Answer<'a>,
-    },
-    /// A message for an actor, with the right to answer it in sight.
-    Ask {
-        /// Sender, receiver and place in their order.
-        pair: Pair,
-        /// The right that an answer uses up. It is in the envelope so that the receiver's node can
-        /// answer for an actor that is gone.
-        right: WireRight,
-        /// Number of the message's type in the table exchanged at connection.
-        type_number: u32,
-        /// The encoded message.
-        payload: Payload<'a>,
     },
     /// Room in a mailbox, granted to the peer's node on top of what it has.
     Credit {
@@ -149,7 +136,6 @@ impl Frame<'_> {
             Self::Heartbeat { .. } => FrameKind::Heartbeat,
             Self::Fragment(_) => FrameKind::Fragment,
             Self::Goodbye { .. } => FrameKind::Goodbye,
-            Self::Ask { .. } => FrameKind::Ask,
             Self::Want { .. } => FrameKind::Want,
             Self::Recall { .. } => FrameKind::Recall,
             Self::Returned { .. } => FrameKind::Returned,
@@ -181,8 +167,6 @@ pub enum FrameKind {
     Fragment,
     /// [`Frame::Goodbye`]
     Goodbye,
-    /// [`Frame::Ask`]
-    Ask,
     /// [`Frame::Want`]
     Want,
     /// [`Frame::Recall`]
@@ -223,7 +207,6 @@ impl FrameKind {
             Self::Send
             | Self::Signal
             | Self::Reply
-            | Self::Ask
             | Self::TypeOffer
             | Self::TypeAnswer
             | Self::Request
@@ -257,7 +240,6 @@ impl fmt::Display for FrameKind {
             Self::Heartbeat => "heartbeat",
             Self::Fragment => "fragment",
             Self::Goodbye => "goodbye",
-            Self::Ask => "ask",
             Self::Want => "want",
             Self::Recall => "recall",
             Self::Returned => "returned",
@@ -477,6 +459,8 @@ pub enum Answer<'a> {
     Value(Payload<'a>),
     /// It was dropped, so that no answer will come.
     Dropped,
+    /// Whoever was asked has ended, with this reason.
+    Down(WireReason<'a>),
 }
 
 /// Whether a type of message is accepted.

@@ -1,14 +1,35 @@
 //! What the actors do, and what comes to them.
 
 use wharf_net::proto::{
-    Admission, ConnId, Event, FarPid, NearId, NodeAnswer, NodeEvent, NodeReply, NodeRequest, Outgoing,
-    Reason, Reply, SendFailure, Signal, Ticket, TypeState,
+    Admission, AnswerWith, CommandError, ConnId, Connection, Event, FarId, FarPid, NearId, Node, NodeAnswer,
+    NodeEvent, NodeReply, NodeRequest, Outgoing, Reason, Reply, SendFailure, Signal, Ticket, TypeState,
 };
-use wharf_net::wire::ExitCause;
+use wharf_net::wire::{ExitCause, WireRight};
 
 use crate::check::Monitor;
-use crate::host::{ACTORS, Link, MESSAGE_BYTES, Place, Target, place};
+use crate::host::{ACTORS, Host, Link, MESSAGE_BYTES, Place, Target, place};
 use crate::world::World;
+
+/// Stands for whoever asks, on each node.
+const RIGHTS: NearId = NearId { slot: u32::MAX, generation: 1 };
+/// The same of the peer's. Nobody was told of it, and nobody has to be.
+const THEIR_RIGHTS: FarPid = FarPid { id: FarId { slot: u32::MAX, generation: 1 }, authenticator: 0 };
+
+/// A message: its number in the order of its pair, and a right to answer it.
+fn encode(number: u64, right: Option<WireRight>) -> Vec<u8> {
+    let right = right.map(|right| [right.number.to_le_bytes(), right.authenticator.to_le_bytes()].concat());
+    [&number.to_le_bytes()[..], &right.unwrap_or_default()].concat()
+}
+
+fn right_in(payload: &[u8]) -> Option<WireRight> {
+    let [_, number, authenticator] = payload.as_chunks().0 else { return None };
+    let (number, authenticator) = (u64::from_le_bytes(*number), u64::from_le_bytes(*authenticator));
+    Some(WireRight { number, authenticator })
+}
+
+fn node_of(host: &mut Host) -> &mut Node {
+    host.node.as_mut().unwrap()
+}
 
 impl World {
     /// Each actor now and then does something.
@@ -62,13 +83,21 @@ impl World {
             node.with_connection(now, place, |connection, tables| connection.agree("Number", tables));
         let Ok(TypeState::Agreed { version, .. }) = agreed else { return };
         assert_eq!(version, 2);
+        let bytes = usize::try_from(MESSAGE_BYTES).unwrap();
         if !waits {
-            self.send_now(host, near, target, None);
+            // With a ticket or without, by turns: what does not wait may do either.
+            let ticket = self.random.one_in(2).then(|| {
+                let reserve =
+                    |connection: &mut Connection, _: &mut _| connection.try_reserve(target.pid, bytes);
+                node_of(&mut self.hosts[host]).with_connection(now, place, reserve)
+            });
+            match ticket.transpose() {
+                Ok(ticket) => self.send_now(host, near, target, ticket),
+                Err(error) => assert!(matches!(error, CommandError::Full { .. }), "{error}"),
+            }
             return;
         }
-        let reserve = |connection: &mut wharf_net::proto::Connection, _: &mut _| {
-            connection.reserve(target.pid, usize::try_from(MESSAGE_BYTES).unwrap())
-        };
+        let reserve = |connection: &mut Connection, _: &mut _| connection.reserve(target.pid, bytes);
         match node.with_connection(now, place, reserve).unwrap() {
             Admission::Go(ticket) => self.send_now(host, near, target, Some(ticket)),
             Admission::Wait(ticket) => {
@@ -87,23 +116,24 @@ impl World {
         let from: Place = (host, self.hosts[host].lives, near.slot, near.generation);
         let key = (wire, host, from, place(&target));
         let number = self.books.next_sent.get(&key).copied().unwrap_or(0);
-        let payload = [number.to_le_bytes(), [0; 8]].concat();
         let asks = self.random.one_in(3);
-        let message = |number| Outgoing { type_number: number, payload: &payload };
         let node = self.hosts[host].node.as_mut().unwrap();
         let sent = node.with_connection(now, (&name, target.incarnation), |connection, tables| {
-            let TypeState::Agreed { number, .. } = connection.agree("Number", tables)? else {
+            let TypeState::Agreed { number: type_number, .. } = connection.agree("Number", tables)? else {
                 unreachable!()
             };
-            let (to, message) = (target.pid, message(number));
-            match (ticket, asks) {
-                (None, false) => connection.try_send(tables, near, to, message).map(|()| None),
-                (None, true) => connection.try_ask(tables, near, to, message).map(Some),
-                (Some(ticket), false) => {
-                    connection.send_with(ticket, tables, near, to, message).map(|()| None)
-                }
-                (Some(ticket), true) => connection.ask_with(ticket, tables, near, to, message).map(Some),
+            let right = if asks { Some(connection.open_right(tables, RIGHTS)?) } else { None };
+            let payload = encode(number, right);
+            let message = Outgoing { type_number, payload: &payload };
+            let sent = match ticket {
+                None => connection.try_send(tables, near, target.pid, message),
+                Some(ticket) => connection.send_with(ticket, tables, near, target.pid, message),
+            };
+            let asked = right.map(|right| right.number);
+            if sent.is_err() {
+                asked.inspect(|asked| assert!(connection.cancel_right(*asked)));
             }
+            sent.map(|()| asked)
         });
         match sent {
             Ok(asked) => {
@@ -111,6 +141,7 @@ impl World {
                 self.books.ledger.entry((wire, host)).or_default().0 += 1;
                 self.totals.sent += 1;
                 if let Some(asked) = asked {
+                    assert!(self.hosts[host].rights.insert(asked), "a right's number means one right");
                     assert!(self.hosts[host].asks.insert((target.host, conn, asked), near).is_none());
                 }
             }
@@ -177,8 +208,6 @@ impl World {
         let range = (host, lives, near, 0)..=(host, lives, near, u64::MAX);
         self.books.monitors.range_mut(range).for_each(|(_, monitor)| monitor.taken_off = true);
         self.hosts[host].asked.retain(|_, who| *who != near);
-        // Nobody is left to hear the outcome.
-        self.hosts[host].asks.retain(|_, who| *who != near);
         self.hosts[host].spawn(near.slot);
         self.note(format!("{host} ends {near:?}"));
     }
@@ -237,23 +266,20 @@ impl World {
 
     fn handle_event(&mut self, host: usize, peer: usize, incarnation: u128, event: Event) {
         match event {
-            Event::Message { to, from, right, payload, .. } => {
+            Event::Message { to, from, payload, .. } => {
                 self.arrived(host, peer, to, from, &payload);
-                if let Some(right) = right {
-                    let (now, name) = (self.now, self.hosts[peer].name.clone());
-                    let incarnation = self.hosts[host].up[&peer].1;
-                    let value = [&b"answer"[..], &payload].concat();
-                    let value = (!self.random.one_in(5)).then_some(&value[..]);
-                    let node = self.hosts[host].node.as_mut().unwrap();
-                    // The connection may have ended behind this event.
-                    _ = node.with_connection(now, (&name, incarnation), |connection, tables| {
-                        connection.answer(tables, to, from, right, value)
-                    });
-                }
+                let value = [&b"answer"[..], &payload].concat();
+                let with = match self.random.below(6) {
+                    0 => AnswerWith::Dropped,
+                    1 => AnswerWith::Down(&Reason::Normal),
+                    _ => AnswerWith::Value(&value),
+                };
+                self.answer(host, peer, &payload, with);
             }
-            Event::DeadLetter { .. } => {
+            Event::DeadLetter { payload, .. } => {
                 self.totals.dead += 1;
                 self.count_arrival(host, peer);
+                self.answer(host, peer, &payload, AnswerWith::Down(&Reason::NoProc));
             }
             Event::Signal { to, from, signal } => {
                 self.signalled(host, (peer, incarnation), to, from, signal);
@@ -263,6 +289,7 @@ impl World {
                 let open = self.hosts[host].asks.remove(&(peer, conn, number));
                 assert!(open.is_some(), "an ask has one outcome");
                 self.totals.replies += u64::from(matches!(reply, Reply::Value(_)));
+                self.totals.answered_down += u64::from(matches!(reply, Reply::Down(_)));
             }
             Event::MayGo { ticket } => {
                 let conn = self.conn_to(host, peer);
@@ -299,6 +326,19 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// Uses the right in a message, if there is one.
+    fn answer(&mut self, host: usize, peer: usize, payload: &[u8], with: AnswerWith<'_>) {
+        let Some(right) = right_in(payload) else { return };
+        let (now, name) = (self.now, self.hosts[peer].name.clone());
+        let incarnation = self.hosts[host].up[&peer].1;
+        // The connection may have ended behind this event.
+        _ = node_of(&mut self.hosts[host]).with_connection(
+            now,
+            (&name, incarnation),
+            |connection, tables| connection.answer(tables, RIGHTS, THEIR_RIGHTS, right, with),
+        );
     }
 
     fn requested(&mut self, host: usize, peer: usize, number: u64, request: &NodeRequest) {

@@ -22,7 +22,10 @@ pub(crate) struct Totals {
     pub(crate) no_connection: u64,
     pub(crate) exits: u64,
     pub(crate) replies: u64,
+    pub(crate) answered_down: u64,
     pub(crate) spawned: u64,
+    pub(crate) joined: u64,
+    pub(crate) known: u64,
 }
 
 impl Totals {
@@ -41,7 +44,10 @@ impl Totals {
             (&mut self.no_connection, other.no_connection),
             (&mut self.exits, other.exits),
             (&mut self.replies, other.replies),
+            (&mut self.answered_down, other.answered_down),
             (&mut self.spawned, other.spawned),
+            (&mut self.joined, other.joined),
+            (&mut self.known, other.known),
         ];
         for (total, more) in all {
             *total += more;
@@ -50,7 +56,9 @@ impl Totals {
 
     pub(crate) fn saw_everything(&self) {
         let Self { sent, delivered, dead, lost, waited, returned, both_dialled, superseded, .. } = *self;
-        let Self { silent, downs, no_connection, exits, replies, spawned, .. } = *self;
+        let Self {
+            silent, downs, no_connection, exits, replies, answered_down, spawned, joined, known, ..
+        } = *self;
         let seen = [
             sent,
             delivered,
@@ -65,7 +73,10 @@ impl Totals {
             no_connection,
             exits,
             replies,
+            answered_down,
             spawned,
+            joined,
+            known,
         ];
         assert!(seen.iter().all(|count| *count > 0), "something never happened: {self:?}");
     }

@@ -1,6 +1,6 @@
 //! A host: one node, its actors, and what the driver of a real one would keep.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use wharf_net::proto::{
@@ -72,6 +72,8 @@ pub(crate) struct Host {
     pub(crate) tickets: BTreeMap<(usize, ConnId, Ticket), (NearId, Target)>,
     /// Open asks by host asked, connection and number.
     pub(crate) asks: BTreeMap<(usize, ConnId, u64), NearId>,
+    /// Numbers of all rights that were let out.
+    pub(crate) rights: BTreeSet<u64>,
     pub(crate) tokens: u64,
     /// Requests by token, then by host and number.
     pub(crate) waiting: BTreeMap<u64, (usize, NearId)>,
@@ -91,6 +93,7 @@ impl Host {
             up: BTreeMap::new(),
             tickets: BTreeMap::new(),
             asks: BTreeMap::new(),
+            rights: BTreeSet::new(),
             tokens: 0,
             waiting: BTreeMap::new(),
             asked: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! The world: time, faults, and the hosts' events.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use wharf_net::proto::{ConnId, EndCause, HandshakeError, NodeEvent, NodeName, PeerState};
@@ -14,6 +14,16 @@ const STEP: Duration = Duration::from_millis(10);
 const FAULTS_UNTIL: Duration = Duration::from_secs(25);
 const QUIET_FOR: Duration = Duration::from_secs(60);
 
+/// A transport that will be open, or not, at some time.
+#[derive(Clone, Copy, Debug)]
+struct Opening {
+    at: Duration,
+    from: usize,
+    to: usize,
+    /// Whether the caller knows whom it calls.
+    named: bool,
+}
+
 pub(crate) struct World {
     pub(crate) now: Duration,
     pub(crate) random: Random,
@@ -22,8 +32,10 @@ pub(crate) struct World {
     pub(crate) books: Books,
     pub(crate) totals: Totals,
     pub(crate) log: VecDeque<String>,
-    /// Transports being opened: when, from, to.
-    opening: Vec<(Duration, usize, usize)>,
+    /// Transports being opened.
+    opening: Vec<Opening>,
+    /// Those that were opened to an address.
+    unnamed: BTreeSet<(usize, ConnId)>,
     /// Until when two hosts can't reach each other.
     parted: Vec<(Duration, usize, usize)>,
     dead_until: Vec<Option<Duration>>,
@@ -46,6 +58,7 @@ impl World {
             totals: Totals::default(),
             log: VecDeque::new(),
             opening: Vec::new(),
+            unnamed: BTreeSet::new(),
             parted: Vec::new(),
             calm: false,
         }
@@ -91,7 +104,7 @@ impl World {
         for (a, b) in self.pairs() {
             let name = self.hosts[b].name.clone();
             if let Some(node) = &mut self.hosts[a].node {
-                node.connect(&name, true);
+                node.connect(&name, true).unwrap();
             }
         }
     }
@@ -117,9 +130,19 @@ impl World {
             self.drain(host);
             if busy {
                 self.act(host);
+                self.join(host);
             }
             self.handle_mailboxes(host);
             self.drain(host);
+        }
+    }
+
+    /// Now and then calls an address without a name.
+    fn join(&mut self, from: usize) {
+        let to = self.random.below(self.hosts.len());
+        if to != from && self.random.one_in(100) {
+            let at = self.now + self.random.millis(40);
+            self.opening.push(Opening { at, from, to, named: false });
         }
     }
 
@@ -134,18 +157,26 @@ impl World {
 
     fn open_transports(&mut self, from: usize) {
         let now = self.now;
-        let (due, rest) = self.opening.drain(..).partition(|(at, a, _)| *a == from && *at <= now);
+        let (due, rest) = self.opening.drain(..).partition(|next| next.from == from && next.at <= now);
         self.opening = rest;
-        for (_, a, b) in due {
+        for Opening { from: a, to: b, named, .. } in due {
             let name = self.hosts[b].name.clone();
             let (first, second) = (self.random.nonce(), self.random.nonce());
             let reachable = self.hosts[b].node.is_some() && !self.is_paused(b) && !self.are_parted(a, b);
             let Some(node) = &mut self.hosts[a].node else { continue };
-            if !reachable {
-                node.open_failed(now, &name);
-                continue;
+            let ours = match (named, reachable) {
+                (true, true) => node.opened(now, &name, first, b""),
+                (false, true) => Some(node.opened_unknown(now, first, b"")),
+                (true, false) => {
+                    node.open_failed(now, &name);
+                    None
+                }
+                (false, false) => None,
+            };
+            let Some(ours) = ours else { continue };
+            if !named {
+                self.unnamed.insert((a, ours));
             }
-            let Some(ours) = node.opened(now, &name, first, b"") else { continue };
             let theirs = self.hosts[b].node.as_mut().unwrap().accepted(now, second, b"").unwrap();
             let wire = self.wires.len();
             self.wires.push(Wire::new([(a, ours), (b, theirs)]));
@@ -214,10 +245,11 @@ impl World {
             NodeEvent::Dial { peer } => {
                 let at = self.now + self.random.millis(40);
                 let to = self.index_of(&peer);
-                self.opening.push((at, host, to));
+                self.opening.push(Opening { at, from: host, to, named: true });
             }
             NodeEvent::Up { conn, peer } => {
                 self.note(format!("{host} up with {peer} on {conn:?}"));
+                self.totals.joined += u64::from(self.unnamed.contains(&(host, conn)));
                 let to = self.index_of(&peer.name);
                 let before = self.hosts[host].up.insert(to, (conn, peer.incarnation));
                 assert_eq!(before, None, "two connections with one peer");
@@ -239,7 +271,13 @@ impl World {
                     self.wires[wire].send(1 - end, at, Arrival::Closed);
                 }
             }
-            NodeEvent::HandshakeFailed { error, .. } => {
+            NodeEvent::HandshakeFailed { conn, peer, error, .. } => {
+                let known = HandshakeError::Refusing(Refusal::AlreadyConnected);
+                if self.unnamed.contains(&(host, conn)) && error == known {
+                    let peer = peer.expect("who is connected already has a name");
+                    assert_eq!(self.hosts[host].up[&self.index_of(&peer.name)].1, peer.incarnation);
+                    self.totals.known += 1;
+                }
                 if error == HandshakeError::Refusing(Refusal::BothDialled) {
                     self.totals.both_dialled += 1;
                 }

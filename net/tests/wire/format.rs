@@ -44,6 +44,7 @@ fn an_unknown_code_is_refused_wherever_it_stands() {
         ("exit-link", 30, "exit cause"),
         ("exit-link", 31, "exit reason"),
         ("reply-value", 38, "answer"),
+        ("reply-down", 39, "exit reason"),
         ("goodbye-silent", 5, "goodbye cause"),
     ];
     for (name, at, field) in places {
@@ -100,7 +101,7 @@ fn the_documents_tables_of_codes_are_the_codecs() {
             assert_eq!(row[2] == "payload", bytes.len() > 33, "{name}");
         }
     }
-    assert_eq!((frames.len(), signals.len(), reasons.len()), (23, 7, 10));
+    assert_eq!((frames.len(), signals.len(), reasons.len()), (22, 7, 10));
 }
 
 #[test]

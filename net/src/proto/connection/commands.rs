@@ -7,6 +7,7 @@ use crate::proto::credit::{Admission, Ticket, Want};
 use crate::proto::error::CommandError;
 use crate::proto::ids::{FarId, FarPid, NearId};
 use crate::proto::reason::{Reason, Signal, for_wire};
+use crate::proto::replies::AnswerWith;
 use crate::proto::requests::{NodeRequest, REQUEST_NAME_BYTES};
 use crate::proto::signals::Passage;
 use crate::proto::tables::Tables;
@@ -68,22 +69,27 @@ impl Connection {
         to: FarPid,
         message: Outgoing<'_>,
     ) -> Result<(), CommandError> {
-        self.deliver(tables, from, to, message, None, false).map(drop)
+        self.deliver(tables, from, to, message, None)
     }
 
-    /// As [`try_send`](Self::try_send), and asks for an answer: gives the number that the one
-    /// [`Event::Reply`](super::super::Event::Reply) will carry.
+    /// Takes the credit that a message of `bytes` needs, now or not at all: nobody waits in line. The
+    /// ticket is one that may go. Send with it, or give it up.
     ///
     /// # Errors
-    /// As `try_send`, and when too many asks are open.
-    pub fn try_ask(
-        &mut self,
-        tables: &mut Tables,
-        from: NearId,
-        to: FarPid,
-        message: Outgoing<'_>,
-    ) -> Result<u64, CommandError> {
-        self.deliver(tables, from, to, message, None, true).map(|number| number.unwrap_or(0))
+    /// `Full` without credit, which is asked for, once; when too many tickets are out, or the message
+    /// is longer than any may be.
+    pub fn try_reserve(&mut self, to: FarPid, bytes: usize) -> Result<Ticket, CommandError> {
+        self.must_be_open()?;
+        self.must_fit(FrameKind::Send, bytes)?;
+        let full = CommandError::Full { mailbox: to.id };
+        if self.is_crowded() {
+            return Err(full);
+        }
+        self.purses.has_room()?;
+        self.purses.take_ticket(to, bytes as u64).map_err(|want| {
+            self.want(to, want);
+            full
+        })
     }
 
     /// Asks for the credit that a message of `bytes` needs, and a place in the queue for it.
@@ -112,22 +118,7 @@ impl Connection {
         to: FarPid,
         message: Outgoing<'_>,
     ) -> Result<(), CommandError> {
-        self.deliver(tables, from, to, message, Some(ticket), false).map(drop)
-    }
-
-    /// As [`send_with`](Self::send_with), and asks for an answer.
-    ///
-    /// # Errors
-    /// As `send_with`, and when too many asks are open.
-    pub fn ask_with(
-        &mut self,
-        ticket: Ticket,
-        tables: &mut Tables,
-        from: NearId,
-        to: FarPid,
-        message: Outgoing<'_>,
-    ) -> Result<u64, CommandError> {
-        self.deliver(tables, from, to, message, Some(ticket), true).map(|number| number.unwrap_or(0))
+        self.deliver(tables, from, to, message, Some(ticket))
     }
 
     /// Gives up a ticket, waiting or not: its place and credit are for the next.
@@ -137,8 +128,21 @@ impl Connection {
         }
     }
 
-    /// Nobody wants the answer to an ask any more. `false` if it has come.
-    pub fn cancel_ask(&mut self, number: u64) -> bool {
+    /// Lets out a right to answer, to be put into a payload: exports `asker`, to which the answer goes as
+    /// an [`Event::Reply`](super::super::Event::Reply) with the right's number.
+    ///
+    /// No two rights of a node have the same number, over whichever connection they go.
+    ///
+    /// # Errors
+    /// `NoConnection`; when too many rights are out, or no more actors can be exported.
+    pub fn open_right(&mut self, tables: &mut Tables, asker: NearId) -> Result<WireRight, CommandError> {
+        self.must_be_open()?;
+        tables.exports.export(asker)?;
+        self.rights.open(asker, tables)
+    }
+
+    /// Nobody wants the answer any more, or the right did not go out. `false` if the answer has come.
+    pub fn cancel_right(&mut self, number: u64) -> bool {
         self.rights.cancel(number)
     }
 
@@ -184,22 +188,31 @@ impl Connection {
         Ok(())
     }
 
-    /// Uses the right to answer an ask; `None` says that no answer will come.
+    /// Uses a right that came from the peer. `from` is exported. `to` must be whom the peer let the right
+    /// out for; no proof is needed for it, its authenticator may be 0.
     ///
     /// # Errors
-    /// `NoConnection`; when the answer is too long, and then the right is still there.
+    /// `NoConnection`; when the answer is too long or a limit of this node's own is reached, and then
+    /// the right is still there.
     pub fn answer(
         &mut self,
         tables: &mut Tables,
         from: NearId,
         to: FarPid,
         right: WireRight,
-        value: Option<&[u8]>,
+        with: AnswerWith<'_>,
     ) -> Result<(), CommandError> {
         self.must_be_open()?;
-        self.must_fit(FrameKind::Reply, value.map_or(0, <[u8]>::len))?;
+        let answer = match with {
+            AnswerWith::Value(value) => {
+                self.must_fit(FrameKind::Reply, value.len())?;
+                Answer::Value(Payload(value))
+            }
+            AnswerWith::Dropped => Answer::Dropped,
+            AnswerWith::Down(reason) => Answer::Down(for_wire(reason, DETAIL_BYTES)),
+        };
         self.pairs.has_room(from, to.id)?;
-        let answer = value.map_or(Answer::Dropped, |value| Answer::Value(Payload(value)));
+        tables.exports.export(from)?;
         let pair = self.pair(tables, from, to);
         self.push(&Frame::Reply { pair, right, answer });
         self.check_outbox();
@@ -287,11 +300,10 @@ impl Connection {
         to: FarPid,
         Outgoing { type_number, payload }: Outgoing<'_>,
         ticket: Option<Ticket>,
-        asks: bool,
-    ) -> Result<Option<u64>, CommandError> {
+    ) -> Result<(), CommandError> {
         self.must_be_open()?;
         self.types.may_send(type_number)?;
-        self.must_fit(if asks { FrameKind::Ask } else { FrameKind::Send }, payload.len())?;
+        self.must_fit(FrameKind::Send, payload.len())?;
         self.pairs.has_room(from, to.id)?;
         let bytes = payload.len() as u64;
         match ticket {
@@ -300,21 +312,17 @@ impl Connection {
             None => {}
         }
         tables.exports.export(from)?;
-        let right = if asks { Some(self.rights.open(from, &tables.exports)?) } else { None };
         if let Some(ticket) = ticket {
             self.purses.use_up(ticket, bytes);
         } else if let Err(want) = self.purses.take_now(to, bytes) {
-            right.inspect(|right| _ = self.rights.cancel(right.number));
             self.want(to, want);
             return Err(CommandError::Full { mailbox: to.id });
         }
         let (pair, payload) = (self.pair(tables, from, to), Payload(payload));
         self.counters.sent += 1;
-        self.push(&match right {
-            Some(right) => Frame::Ask { pair, right, type_number, payload },
-            None => Frame::Send { pair, type_number, payload },
-        });
-        Ok(right.map(|right| right.number))
+        self.push(&Frame::Send { pair, type_number, payload });
+        self.check_outbox();
+        Ok(())
     }
 
     fn want(&mut self, to: FarPid, want: Option<Want>) {

@@ -35,10 +35,7 @@ impl Connection {
     ) -> Result<(), Violation> {
         match *frame {
             Frame::Send { pair, type_number, payload } => {
-                self.handle_message(now, &pair, None, type_number, payload, tables)
-            }
-            Frame::Ask { pair, right, type_number, payload } => {
-                self.handle_message(now, &pair, Some(right), type_number, payload, tables)
+                self.handle_message(now, &pair, type_number, payload, tables)
             }
             Frame::Signal { pair, signal } => self.handle_signal(&pair, &signal.map_reason(owned), tables),
             Frame::Reply { pair, right, answer } => self.handle_reply(&pair, right, answer, tables),
@@ -94,30 +91,24 @@ impl Connection {
         &mut self,
         now: Duration,
         pair: &Pair,
-        right: Option<WireRight>,
         type_number: u32,
         payload: Payload<'_>,
         tables: &Tables,
     ) -> Result<(), Violation> {
         let Parcel { from, to, check } = self.admit(pair, tables)?;
         let (name, version) = self.types.meaning(type_number)?;
-        let (name, bytes): (Box<str>, _) = (name.into(), payload.0.len() as u64);
+        let of: (Box<str>, u16) = (name.into(), version);
+        let (bytes, payload) = (payload.0.len() as u64, payload.0);
         if check == Check::Live {
             self.grants.spend(now, to, bytes)?;
             self.counters.delivered += 1;
-            let (of, payload) = ((name, version), payload.0.into());
-            self.events.push_back(Event::Message { to, from, of, right, payload });
+            self.events.push_back(Event::Message { to, from, of, payload: payload.into() });
             return Ok(());
         }
         // One with a revoked pid had credit that was granted on it. It is not a fault to use it.
         _ = self.grants.spend(now, to, bytes);
         self.counters.undeliverable += 1;
-        self.events.push_back(Event::DeadLetter { to, from, of: name });
-        if let Some(right) = right {
-            let pair = self.pair(tables, to, from);
-            self.push(&Frame::Reply { pair, right, answer: Answer::Dropped });
-            self.after_reply_for(to, check);
-        }
+        self.events.push_back(Event::DeadLetter { to, from, of, payload: payload.into() });
         Ok(())
     }
 
@@ -168,6 +159,7 @@ impl Connection {
         let reply = match answer {
             Answer::Value(value) => Reply::Value(value.0.into()),
             Answer::Dropped => Reply::Dropped,
+            Answer::Down(reason) => Reply::Down(owned(&reason)),
         };
         self.events.push_back(Event::Reply { to: asker, number: right.number, reply });
         Ok(())

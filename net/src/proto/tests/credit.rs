@@ -58,6 +58,20 @@ fn an_attempt_that_does_not_wait_asks_once() {
 }
 
 #[test]
+fn a_ticket_that_is_had_now_or_not_at_all_asks_once_and_leaves_nobody_in_line() {
+    let mut purses = Purses::new(1, 10);
+    assert_eq!(purses.take_ticket(TO, 8), Err(Some(Want { messages: 1, bytes: 8 })));
+    assert_eq!(purses.take_ticket(TO, 8), Err(None));
+    assert!(purses.with_waiters().is_empty() && purses.has_room().is_ok());
+    purses.handle_credit(TO, 1, 10).unwrap();
+    let ticket = purses.take_ticket(TO, 8).unwrap();
+    assert_eq!((purses.held(TO), purses.check_ticket(ticket, TO, 8)), ((0, 2), Ok(())));
+    assert!(purses.has_room().is_err(), "it counts as one that waits");
+    assert_eq!(purses.give_up(ticket), Some(TO));
+    assert_eq!(purses.held(TO), (1, 10));
+}
+
+#[test]
 fn a_recall_takes_what_is_idle_and_nothing_that_somebody_waits_for() {
     let mut purses = purses();
     purses.handle_credit(TO, 3, 30).unwrap();
