@@ -6,12 +6,18 @@
 
 #[path = "sim/actors.rs"]
 mod actors;
+#[path = "sim/arrivals.rs"]
+mod arrivals;
 #[path = "sim/check.rs"]
 mod check;
 #[path = "sim/host.rs"]
 mod host;
+#[path = "sim/links.rs"]
+mod links;
 #[path = "sim/net.rs"]
 mod net;
+#[path = "sim/rights.rs"]
+mod rights;
 #[path = "sim/world.rs"]
 mod world;
 

@@ -6,6 +6,12 @@
 //!
 //! A received signal goes to a mailbox, and the actor sees it later. Its unlink ack therefore comes
 //! from the actor, in the order of all that it sends, and not from here.
+//!
+//! A cut comes between. Say the far end unlinked, the near one has not seen it yet, the connection is cut
+//! and another stands, and now the near end links: it will then see the old unlink, and take down a link
+//! that the far end has. The same goes for the exit that told it of the cut. So whoever had
+//! a link, or owes an ack, is told of a cut by an exit, and what it says of links until it has seen that
+//! exit is not passed on: the exit will end, and report, whatever link it made in between.
 
 use std::collections::VecDeque;
 
@@ -233,11 +239,12 @@ impl Relations {
         let ours = if all { self.ours.take_all() } else { taken(&mut self.ours, far) };
         let theirs = if all { self.theirs.take_all() } else { taken(&mut self.theirs, far) };
         let links = links.into_iter().filter_map(|(near, far, _, link)| match link.at_last() {
-            LinkState::Nothing => None,
-            LinkState::Active => {
-                Some((near, far, Signal::Exit { cause: ExitCause::Link, reason: reason.clone() }))
+            LinkState::Unlinking(number) if link.ahead.is_empty() => {
+                Some((near, far, Signal::UnlinkAck { number }))
             }
-            LinkState::Unlinking(number) => Some((near, far, Signal::UnlinkAck { number })),
+            LinkState::Nothing if link.ahead.is_empty() => None,
+            // Also when it only owes an ack: see the top of this file.
+            _ => Some((near, far, Signal::Exit { cause: ExitCause::Link, reason: reason.clone() })),
         });
         let ours = ours
             .into_iter()

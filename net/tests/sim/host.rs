@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use wharf_net::proto::{
-    ClusterKey, Config, ConnId, FarPid, Identity, NearId, Node, NodeName, Tables, Ticket,
+    ClusterKey, Config, ConnId, FarPid, Identity, NearId, Node, NodeName, Signal, Tables, Ticket,
 };
 
 /// Actors of one host.
@@ -34,6 +34,10 @@ pub(crate) struct Actor {
     /// By host and slot; proofs don't tell actors apart.
     pub(crate) links: BTreeMap<Place, Link>,
     pub(crate) unlinks: u64,
+    /// Signals that it has not seen yet.
+    pub(crate) inbox: VecDeque<(Target, Signal)>,
+    /// How many of those tell it that a link was cut, by whom it was with.
+    pub(crate) cuts: BTreeMap<Place, u32>,
     pub(crate) monitors: u64,
     /// Messages in the mailbox.
     pub(crate) queued: u32,
@@ -126,4 +130,9 @@ impl Host {
     pub(crate) fn in_slot(&self, slot: u32) -> NearId {
         NearId { slot, generation: self.generations[slot as usize] }
     }
+}
+
+/// The node of a host that runs.
+pub(crate) fn node_of(host: &mut Host) -> &mut Node {
+    host.node.as_mut().unwrap()
 }

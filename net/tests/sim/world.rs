@@ -133,6 +133,7 @@ impl World {
                 self.join(host);
             }
             self.handle_mailboxes(host);
+            self.see_signals(host);
             self.drain(host);
         }
     }

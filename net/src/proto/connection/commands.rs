@@ -12,7 +12,7 @@ use crate::proto::requests::{NodeRequest, REQUEST_NAME_BYTES};
 use crate::proto::signals::Passage;
 use crate::proto::tables::Tables;
 use crate::proto::types::TypeState;
-use crate::wire::{Answer, EncodeError, Frame, FrameKind, Outcome, Pair, Payload, Request, WireRight};
+use crate::wire::{Answer, EncodeError, ExitCause, Frame, FrameKind, Outcome, Pair, Payload, Request, WireRight};
 
 /// More than the envelope of any frame with a payload takes.
 const ENVELOPE_BYTES: usize = 128;
@@ -179,7 +179,14 @@ impl Connection {
         signal: &Signal,
     ) -> Result<(), CommandError> {
         self.must_be_open()?;
-        self.pairs.has_room(from, to.id)?;
+        let begins = matches!(
+            signal,
+            Signal::Link | Signal::Monitor { .. } | Signal::Exit { cause: ExitCause::Request, .. }
+        );
+        // What ends a relation, or answers, is as many as those, and is never refused.
+        if begins {
+            self.pairs.has_room(from, to.id)?;
+        }
         tables.exports.export(from)?;
         if self.relations.handle_near(from, to.id, signal)? == Passage::Pass {
             self.push_signal(tables, from, to, signal);
