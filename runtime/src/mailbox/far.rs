@@ -79,6 +79,7 @@ fn refused<M, T>(to: &Pid<M>, refusal: Refusal, message: T) -> SendError<T> {
         Refusal::Full { limit } => SendError::Full { to, limit, message },
         Refusal::Closed => SendError::Closed { to, message },
         Refusal::NoConnection => SendError::NoConnection { to, message },
+        Refusal::WrongType => SendError::NotEncoded { to, message },
     }
 }
 

@@ -104,7 +104,7 @@ impl Connection {
     /// sender is told.
     pub fn receive_signal(&self, to: ActorId, signal: FarSignal) {
         let from = self.any(signal.sender());
-        let signal = signal.into_signal(&from);
+        let mut signal = signal.into_signal(&from);
         // An id that names nobody any more is answered for as one who has ended.
         let near = if to.node() == self.node.id {
             self.node.find(Code::new(to.slot(), to.generation()))
@@ -118,7 +118,7 @@ impl Connection {
             return;
         };
         if let Some(proxy) = Proxy::of(from.header()) {
-            proxy.note_arriving(&near, &signal);
+            proxy.note_arriving(&near, &mut signal);
         }
         near.deliver(signal);
     }

@@ -108,6 +108,8 @@ pub enum Refusal {
     Closed,
     /// There is no connection.
     NoConnection,
+    /// The actor's node does not take messages of this type, or not of this declaration of it.
+    WrongType,
 }
 
 /// The connection was cut, and nothing was taken.

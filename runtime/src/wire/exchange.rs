@@ -104,6 +104,7 @@ pub struct MessageType {
     version: u16,
     max_bytes: usize,
     rust: fn() -> TypeId,
+    rust_name: fn() -> &'static str,
     fingerprint: fn() -> u64,
 }
 
@@ -116,6 +117,7 @@ impl MessageType {
             version: M::VERSION,
             max_bytes: M::MAX_BYTES,
             rust: TypeId::of::<M>,
+            rust_name: type_name::<M>,
             fingerprint: super::fingerprint::<M>,
         }
     }
@@ -143,6 +145,12 @@ impl MessageType {
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         (self.fingerprint)()
+    }
+
+    /// Name of the Rust type, as it stands in a [`Remote`](crate::remote::Remote)'s `send`.
+    #[must_use]
+    pub fn rust_name(&self) -> &'static str {
+        (self.rust_name)()
     }
 
     /// The Rust type. Types of one name, those of a generic declaration, differ in it.

@@ -11,6 +11,7 @@ use crate::cell::pid::{AnyPid, Pid};
 use crate::error::SendError;
 use crate::id::ActorId;
 use crate::mailbox::send::SendAs;
+use crate::queue::Capacity;
 use crate::remote::Sender;
 
 use super::decoder::Imports;
@@ -56,6 +57,12 @@ impl ExportedPid {
     #[must_use]
     pub fn downcast<M: 'static>(&self) -> Option<Pid<M>> {
         self.typed.as_any().downcast_ref().cloned()
+    }
+
+    /// How many messages it holds.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        self.pid.header().queue.capacity()
     }
 
     /// Keeps room for up to `wanted` messages, as much as there is now; says for how many.

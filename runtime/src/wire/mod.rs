@@ -127,6 +127,42 @@ pub fn decode<M: Wire>(bytes: &[u8], exchange: &Arc<dyn Exchange>) -> Result<M, 
     Ok(message)
 }
 
+/// Appends the bytes of one part by itself to `out`: of at most `limit` bytes, with its pids and replies
+/// through `exchange`.
+///
+/// # Errors
+/// [`NotEncoded`] has the part; `out` is as it was.
+pub fn encode_part<T: Field>(
+    part: T,
+    out: &mut Vec<u8>,
+    limit: usize,
+    exchange: &Arc<dyn Exchange>,
+) -> Result<(), NotEncoded<T>> {
+    write(part, out, limit, exchange, T::write, T::hand_over)
+}
+
+/// The part that `bytes` are.
+///
+/// # Errors
+/// [`DecodeError`] says what is wrong with them. Nothing has been given to `exchange` then.
+pub fn decode_part<T: Field>(
+    bytes: &[u8],
+    limit: usize,
+    exchange: &Arc<dyn Exchange>,
+) -> Result<T, DecodeError> {
+    let (part, imports) = read(bytes, limit, exchange, T::read)?;
+    imports.keep();
+    Ok(part)
+}
+
+/// Hash of what `T` looks like as a part: of its structure, as its `Deserialize` shows it.
+#[must_use]
+pub fn fingerprint_of_part<T: Field>() -> u64 {
+    let mut tracer = Tracer::new("", 1, 0);
+    T::trace(&mut tracer);
+    tracer.finish()
+}
+
 /// Hash of all that two programs must agree on to exchange messages of type `M`: its name, version and
 /// declaration, and the structure of its parts as their `Deserialize` shows it.
 ///
