@@ -42,7 +42,7 @@ fn nodes_keep_their_promises_whatever_the_network_does() {
             eprintln!("seed {seed} failed; replay with SIM_SEED={seed}. The last events:\n  {log}");
             panic::resume_unwind(payload);
         }
-        totals.add(&world.totals);
+        totals.add(world.totals);
     }
     if std::env::var("SIM_SEED").is_err() {
         totals.saw_everything();

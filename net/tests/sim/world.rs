@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use wharf_net::proto::{ConnId, EndCause, HandshakeError, NodeEvent, NodeName, PeerState};
+use wharf_net::proto::{ConnId, EndCause, HandshakeError, NodeEvent, NodeName, PeerState, Violation};
 use wharf_net::wire::Refusal;
 
 use crate::check::{Books, Totals};
 use crate::host::Host;
-use crate::net::{Arrival, Random, Wire};
+use crate::net::{Arrival, Damage, Random, Wire};
 
 const STEP: Duration = Duration::from_millis(10);
 const FAULTS_UNTIL: Duration = Duration::from_secs(25);
@@ -36,6 +36,8 @@ pub(crate) struct World {
     opening: Vec<Opening>,
     /// Those that were opened to an address.
     unnamed: BTreeSet<(usize, ConnId)>,
+    /// Wires that will be cut, and when.
+    cuts: Vec<(Duration, usize)>,
     /// Until when two hosts can't reach each other.
     parted: Vec<(Duration, usize, usize)>,
     dead_until: Vec<Option<Duration>>,
@@ -59,6 +61,7 @@ impl World {
             log: VecDeque::new(),
             opening: Vec::new(),
             unnamed: BTreeSet::new(),
+            cuts: Vec::new(),
             parted: Vec::new(),
             calm: false,
         }
@@ -112,6 +115,9 @@ impl World {
     fn step(&mut self, busy: bool) {
         self.now += STEP;
         let now = self.now;
+        for (_, wire) in self.cuts.extract_if(.., |(at, _)| *at <= now) {
+            self.wires[wire].cut(now);
+        }
         for host in 0..self.hosts.len() {
             if self.dead_until[host].is_some_and(|until| now >= until || self.calm) {
                 self.dead_until[host] = None;
@@ -257,8 +263,12 @@ impl World {
             }
             NodeEvent::Down { conn, peer, cause } => {
                 self.note(format!("{host} down with {peer} on {conn:?}: {cause}"));
-                // Nobody here breaks the protocol, whatever the network does.
-                assert!(!matches!(cause, EndCause::Violation(_) | EndCause::Accused), "{cause}");
+                // Nobody here breaks the protocol, whatever the network does, but lose or repeat a frame.
+                let wire = self.hosts[host].wires[&conn].0;
+                let blamed = matches!(cause, EndCause::Violation(_) | EndCause::Accused);
+                assert!(!blamed || self.wires[wire].damaged, "{cause}");
+                let noticed = matches!(cause, EndCause::Violation(Violation::Sequence { .. }));
+                self.totals.out_of_order += u64::from(noticed);
                 self.totals.silent += u64::from(cause == EndCause::Silent);
                 self.totals.superseded += u64::from(cause == EndCause::Superseded);
                 let to = self.index_of(&peer.name);
@@ -290,7 +300,7 @@ impl World {
     fn fault(&mut self) {
         let now = self.now;
         let host = self.random.below(self.hosts.len());
-        match self.random.below(7) {
+        match self.random.below(9) {
             0 => {
                 self.note(format!("{host} is paused"));
                 self.hosts[host].paused = now + self.random.millis(8000);
@@ -320,6 +330,13 @@ impl World {
                 if what < 6 {
                     self.note(format!("wire {wire} is cut"));
                     self.wires[wire].cut(now);
+                } else if what < 8 {
+                    let (to, lost) = (self.random.below(2), what == 6);
+                    self.note(format!("wire {wire} loses or repeats a frame"));
+                    let damage = if lost { Damage::Lost } else { Damage::Repeated };
+                    self.wires[wire].damage[to] = Some(damage);
+                    // One for an actor that has ended is not noticed, and an answer to it never comes.
+                    self.cuts.push((now + Duration::from_secs(4), wire));
                 } else {
                     self.note(format!("wire {wire} is half open"));
                     let deaf = self.random.below(2);
