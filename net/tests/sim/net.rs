@@ -59,6 +59,8 @@ pub(crate) struct Wire {
     pub(crate) damage: [Option<Damage>; 2],
     /// Whether something has: from then on not even an honest peer speaks the protocol here.
     pub(crate) damaged: bool,
+    /// Whether a call over it was given up for the peer's.
+    pub(crate) abandoned: bool,
 }
 
 /// What an order of frames is checked for.
@@ -85,7 +87,7 @@ fn damaged(bytes: &[u8], damage: Damage) -> Option<Vec<u8>> {
 
 impl Wire {
     pub(crate) fn new(ends: [(usize, ConnId); 2]) -> Self {
-        Self { ends, queues: Default::default(), deaf: [false; 2], damage: [None; 2], damaged: false }
+        Self { ends, queues: Default::default(), deaf: [false; 2], damage: [None; 2], damaged: false, abandoned: false }
     }
 
     /// Sends to end `to`; it arrives after what was sent before.

@@ -42,6 +42,8 @@ pub(crate) struct World {
     parted: Vec<(Duration, usize, usize)>,
     dead_until: Vec<Option<Duration>>,
     pub(crate) calm: bool,
+    /// Whether there was a fault.
+    disturbed: bool,
 }
 
 impl World {
@@ -64,6 +66,7 @@ impl World {
             cuts: Vec::new(),
             parted: Vec::new(),
             calm: false,
+            disturbed: false,
         }
     }
 
@@ -256,6 +259,11 @@ impl World {
             }
             NodeEvent::Up { conn, peer } => {
                 self.note(format!("{host} up with {peer} on {conn:?}"));
+                let wire = self.hosts[host].wires[&conn].0;
+                // Else each end takes the other's call and gives up its own, and none goes on. After a fault
+                // that may be, as one of the two calls may have failed.
+                let in_vain = self.wires[wire].abandoned && !self.disturbed;
+                assert!(!in_vain, "{host} goes on with a call that was given up");
                 self.totals.joined += u64::from(self.unnamed.contains(&(host, conn)));
                 let to = self.index_of(&peer.name);
                 let before = self.hosts[host].up.insert(to, (conn, peer.incarnation));
@@ -289,6 +297,14 @@ impl World {
                     assert_eq!(self.hosts[host].up[&self.index_of(&peer.name)].1, peer.incarnation);
                     self.totals.known += 1;
                 }
+                if error == HandshakeError::Abandoned
+                    && let Some(&(wire, end)) = self.hosts[host].wires.get(&conn)
+                {
+                    let (other, theirs) = self.wires[wire].ends[1 - end];
+                    let up = self.hosts[other].up.get(&host).is_some_and(|(conn, _)| *conn == theirs);
+                    assert!(!up || self.disturbed, "{host} gives up a call that {other} goes on with");
+                    self.wires[wire].abandoned = true;
+                }
                 if error == HandshakeError::Refusing(Refusal::BothDialled) {
                     self.totals.both_dialled += 1;
                 }
@@ -298,6 +314,7 @@ impl World {
     }
 
     fn fault(&mut self) {
+        self.disturbed = true;
         let now = self.now;
         let host = self.random.below(self.hosts.len());
         match self.random.below(9) {
