@@ -196,6 +196,44 @@ fn a_name_for_the_dying_is_found() {
     TWO_THREADS.breaks("tenancy: the dying are named", || naming_against_death(Roles::AsWritten));
 }
 
+/// An actor that other nodes know: its end is told to whoever exported it, or the export is refused.
+fn export_against_death(roles: Roles) {
+    let slot = Slot::vacant();
+    slot.bear();
+    let exports = Shared::new(Mutex::new(0_u32));
+    let export = move || {
+        let mut exports = exports.lock();
+        if slot.tenancy.transition_to_exported() {
+            *exports += 1;
+        }
+    };
+    let die = move || {
+        let _before = slot.tenancy.transition_to_dying();
+        if slot.tenancy.transition_to_dead().is_exported() {
+            *exports.lock() = 0;
+        }
+    };
+    roles.side_by_side(export, die);
+    assert_eq!(*exports.lock(), 0, "a dead actor is exported still");
+    slot.release();
+    end(slot);
+    // SAFETY: the threads have ended.
+    unsafe { exports.end() };
+}
+
+#[test]
+fn the_dead_are_not_exported() {
+    for roles in Roles::BOTH {
+        TWO_THREADS.min_iterations(3).check("cell: export and death", move || export_against_death(roles));
+    }
+}
+
+#[test]
+#[should_panic(expected = "a dead actor is exported still")]
+fn an_export_of_the_dead_is_found() {
+    TWO_THREADS.breaks("tenancy: the dead are exported", || export_against_death(Roles::AsWritten));
+}
+
 /// Two want to end an actor while it comes into being.
 fn two_claims_against_birth(roles: Roles) {
     let slot = Slot::vacant();

@@ -29,6 +29,8 @@ use crate::offload::Offload;
 use crate::primitive::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Mutex, Ordering, fence};
 use crate::queue::Capacity;
 use crate::random::{STEP, mix};
+use crate::remote::Network;
+use crate::remote::network::Attached;
 use crate::scheduler::shutdown::{self, ShutdownReport};
 use crate::scheduler::timers::Alarm;
 use crate::scheduler::{Scheduler, Seat};
@@ -66,6 +68,7 @@ pub struct NodeShared {
     /// Spawned less ended, where no worker counted.
     loose_live: AtomicI64,
     loose_spawned: AtomicU32,
+    pub(crate) network: Mutex<Attached>,
     stop_watchers: Mutex<Vec<Waker>>,
     stop_report: Mutex<Option<ShutdownReport>>,
 }
@@ -106,6 +109,7 @@ impl NodeShared {
             slices: AtomicU32::new(1 << 16),
             loose_live: AtomicI64::new(0),
             loose_spawned: AtomicU32::new(0),
+            network: Mutex::new(None),
             stop_watchers: Mutex::new(Vec::new()),
             stop_report: Mutex::new(None),
         }
@@ -214,6 +218,19 @@ impl NodeShared {
             shutdown::end_left(cell, &seat);
         } else {
             cell.borrowed_pid().exit(ExitReason::Shutdown);
+        }
+    }
+
+    /// What joins the node with others.
+    pub(crate) fn network(&self) -> Option<Arc<dyn Network>> {
+        self.network.lock().as_ref().and_then(Weak::upgrade)
+    }
+
+    /// An actor that other nodes know has ended.
+    #[cold]
+    pub(crate) fn exported_ended(&self, id: ActorId, reason: &ExitReason) {
+        if let Some(network) = self.network() {
+            network.actor_ended(id, reason);
         }
     }
 

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use serde::{Deserialize, Serialize};
+use wharf::Wire;
 use wharf::prelude::*;
 use wharf::wire::{
     self, AnswerError, DecodeError, EncodeError, Exchange, ExchangeError, ExportedPid, ExportedReply,
-    ImportedReply, MessageType, PidRef, RightRef,
+    ImportedPid, ImportedReply, MessageType, PidRef, RightRef, Sender,
 };
-use wharf::{AnyPid, Wire};
 
 /// Both ends of a connection in one: what goes out is at once there to come in.
 #[derive(Default)]
@@ -81,12 +81,12 @@ impl Exchange for Link {
         Ok(at)
     }
 
-    fn import_pid(&self, pid: PidRef, message: MessageType) -> Result<AnyPid, ExchangeError> {
+    fn import_pid(&self, pid: PidRef, message: MessageType) -> Result<ImportedPid, ExchangeError> {
         let pids = self.pids.lock().unwrap();
         let known =
             pids.get(&(pid.id, message.name())).or_else(|| pids.values().find(|it| it.id() == pid.id));
         match known {
-            Some(known) if pid.authenticator == 7 => Ok(known.pid().clone()),
+            Some(known) if pid.authenticator == 7 => Ok(ImportedPid::Home(known.clone())),
             _ => Err(ExchangeError::Refused { reason: format!("{} is not known", pid.id) }),
         }
     }

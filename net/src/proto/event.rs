@@ -65,6 +65,11 @@ pub enum Event {
         /// Why.
         why: SendFailure,
     },
+    /// There is no such mailbox at the peer's, or no longer: sends there are in vain.
+    Closed {
+        /// Whose it was.
+        mailbox: FarPid,
+    },
     /// Somebody at the peer's waits for room in a mailbox. Answer with
     /// [`grant`](super::Connection::grant) when there is some.
     CreditWanted {

@@ -164,7 +164,7 @@ impl Relations {
                 link.state = link.state.after(Received::Exit);
                 pass_if(active)
             }),
-            Signal::Exit { .. } => Pass,
+            Signal::Exit { .. } | Signal::Stop => Pass,
             Signal::Monitor { number } => {
                 if self.ours.get(near, far, number).is_some() {
                     return Err(CommandError::InUse { what: "monitor", number });
@@ -192,7 +192,7 @@ impl Relations {
             Signal::Unlink { number } => return self.receive(near, far, Received::Unlink(number)),
             Signal::UnlinkAck { number } => return self.receive(near, far, Received::Ack(number)),
             Signal::Exit { cause: ExitCause::Link, .. } => return self.receive(near, far, Received::Exit),
-            Signal::Exit { .. } => Pass,
+            Signal::Exit { .. } | Signal::Stop => Pass,
             Signal::Monitor { number } => {
                 if self.theirs.get(near, far, number).is_some() {
                     return Err(Violation::Repeated { what: "monitor", number });

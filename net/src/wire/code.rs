@@ -31,6 +31,7 @@ pub(crate) mod signal {
     pub(crate) const UNLINK_ACK: u8 = 5;
     pub(crate) const MONITOR: u8 = 6;
     pub(crate) const DEMONITOR: u8 = 7;
+    pub(crate) const STOP: u8 = 8;
 }
 
 pub(crate) mod cause {

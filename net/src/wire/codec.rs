@@ -337,6 +337,7 @@ fn put_signal<'a>(signal: &Signal<WireReason<'a>>, out: &mut Vec<u8>) -> &'a [u8
         Signal::UnlinkAck { number } => put_numbered(code::signal::UNLINK_ACK, number, out),
         Signal::Monitor { number } => put_numbered(code::signal::MONITOR, number, out),
         Signal::Demonitor { number } => put_numbered(code::signal::DEMONITOR, number, out),
+        Signal::Stop => put_alone(code::signal::STOP, out),
     }
 }
 

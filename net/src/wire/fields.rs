@@ -117,6 +117,7 @@ impl<'a> Fields<'a> {
             (code::signal::UNLINK_ACK, _) => Signal::UnlinkAck { number: self.number("unlinking's number")? },
             (code::signal::MONITOR, _) => Signal::Monitor { number: self.number("monitor's number")? },
             (code::signal::DEMONITOR, _) => Signal::Demonitor { number: self.number("monitor's number")? },
+            (code::signal::STOP, _) => Signal::Stop,
             unknown => return Err(unknown_code("signal", unknown)),
         })
     }

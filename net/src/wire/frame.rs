@@ -377,6 +377,8 @@ pub enum Signal<R> {
         /// The monitor's number.
         number: u64,
     },
+    /// `from` wants `to` to end once it has handled what was sent before.
+    Stop,
 }
 
 impl<R> Signal<R> {
@@ -390,6 +392,7 @@ impl<R> Signal<R> {
             Self::UnlinkAck { number } => Signal::UnlinkAck { number: *number },
             Self::Monitor { number } => Signal::Monitor { number: *number },
             Self::Demonitor { number } => Signal::Demonitor { number: *number },
+            Self::Stop => Signal::Stop,
         }
     }
 }

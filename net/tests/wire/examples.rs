@@ -56,6 +56,7 @@ pub(crate) const FRAMES: &[(&str, Frame<'static>)] = &[
     ("unlink-ack", signal(Signal::UnlinkAck { number: 9 })),
     ("monitor", signal(Signal::Monitor { number: 200 })),
     ("demonitor", signal(Signal::Demonitor { number: 200 })),
+    ("stop", signal(Signal::Stop)),
     ("reply-value", Frame::Reply { pair: PAIR, right: RIGHT, answer: Answer::Value(Payload(b"ok")) }),
     ("reply-dropped", Frame::Reply { pair: PAIR, right: RIGHT, answer: Answer::Dropped }),
     ("reply-down", Frame::Reply { pair: PAIR, right: RIGHT, answer: Answer::Down(WireReason::Killed) }),

@@ -165,7 +165,10 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
         let last = front.tenancy.release();
         debug_assert!(!last, "the token's holder has a reference");
     }
-    front.tenancy.transition_to_dead();
+    let was = front.tenancy.transition_to_dead();
+    if was.is_exported() {
+        node.exported_ended(id, &reason);
+    }
     node.actor_ended(front.header(), &reason);
     Ran::Done
 }

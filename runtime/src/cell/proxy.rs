@@ -160,8 +160,9 @@ impl Proxy {
         }
     }
 
-    /// Notes a signal that has come from the far actor for `near`.
-    pub(crate) fn note_arriving(&self, near: &AnyPid, signal: &Signal<AnyPid>) {
+    /// Notes a signal that has come from the far actor for `near`. A down comes as the monitor was set here,
+    /// with priority or not.
+    pub(crate) fn note_arriving(&self, near: &AnyPid, signal: &mut Signal<AnyPid>) {
         let mut across = self.across.lock();
         let left = match signal {
             Signal::Link { .. } => {
@@ -175,7 +176,11 @@ impl Proxy {
             Signal::Exit { link: true, .. } => across.remove_link(near.id()),
             Signal::Monitor { monitor, .. } => [across.watching.insert(*monitor, near.clone()), None],
             Signal::Demonitor { monitor } => across.remove_watching(*monitor),
-            Signal::Down { monitor, .. } => across.remove_set(*monitor),
+            Signal::Down { monitor, priority, .. } => {
+                let set = across.set.remove(monitor);
+                *priority |= set.as_ref().is_some_and(|(_, urgent)| *urgent);
+                [set.map(|(near, _)| near), None]
+            }
             Signal::Exit { .. } | Signal::Stop | Signal::Due(_) => [None, None],
         };
         drop(across);

@@ -176,6 +176,16 @@ impl Tenancy {
         self.state.fetch_or(NAMED, Ordering::AcqRel) & DYING == 0 || mutated("tenancy: the dying are named")
     }
 
+    /// Other nodes know the actor; false when it is dead already. Only under the lock of whoever
+    /// exports, which takes it again when the actor has ended.
+    #[must_use]
+    pub fn transition_to_exported(&self) -> bool {
+        // AcqRel: pairs with `transition_to_dead`, on the same word, so that the export is either seen
+        // there or refused here.
+        self.state.fetch_or(EXPORTED, Ordering::AcqRel) & DEAD == 0
+            || mutated("tenancy: the dead are exported")
+    }
+
     /// The actor has a label in the node's directory.
     pub fn transition_to_labelled(&self) {
         // Relaxed: set before the actor's first turn, by its maker.
@@ -201,10 +211,10 @@ impl Tenancy {
         state.0 & BORN != 0 && self.state.fetch_or(CLAIMED, Ordering::AcqRel) & CLAIMED == 0
     }
 
-    /// All that is left of the actor is its cell.
-    pub fn transition_to_dead(&self) {
-        // Release pairs with the Acquire in `state`.
-        self.state.fetch_or(DEAD, Ordering::Release);
+    /// All that is left of the actor is its cell; gives the state before.
+    pub fn transition_to_dead(&self) -> State {
+        // AcqRel: Release pairs with the Acquire in `state`, Acquire with `transition_to_exported`.
+        State(self.state.fetch_or(DEAD, Ordering::AcqRel))
     }
 }
 
@@ -260,6 +270,7 @@ const REJECT: u32 = 1 << 8;
 const DROP_NEWEST: u32 = 1 << 9;
 const LOCAL: u32 = 1 << 10;
 const FAR: u32 = 1 << 11;
+const EXPORTED: u32 = 1 << 12;
 
 /// A value of the state word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -280,6 +291,11 @@ impl State {
     /// Whether it has a label.
     pub const fn is_labelled(self) -> bool {
         self.0 & LABELLED != 0
+    }
+
+    /// Whether other nodes know it.
+    pub const fn is_exported(self) -> bool {
+        self.0 & EXPORTED != 0
     }
 
     /// Whether it was ever named.

@@ -79,6 +79,7 @@ fn refused<M, T>(to: &Pid<M>, refusal: Refusal, message: T) -> SendError<T> {
         Refusal::Full { limit } => SendError::Full { to, limit, message },
         Refusal::Closed => SendError::Closed { to, message },
         Refusal::NoConnection => SendError::NoConnection { to, message },
+        Refusal::WrongType => SendError::NotEncoded { to, message },
     }
 }
 
@@ -101,7 +102,7 @@ fn go<M: 'static, E: Encode<M>>(to: &Pid<M>, pair: Pair, message: M) -> Result<(
     let Some(remote) = remote_of(to) else { return Err(refused(to, Refusal::NoConnection, message)) };
     let kept = Kept(remote, pair);
     let mut bytes = Vec::new();
-    if let Err(message) = E::encode(message, &mut bytes) {
+    if let Err(message) = E::encode(message, remote, &mut bytes) {
         return Err(SendError::NotEncoded { to: pair.to, message: Undelivered::new(message) });
     }
     // Used from here on.

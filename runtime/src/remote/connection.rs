@@ -57,6 +57,17 @@ impl Connection {
         far::typed::<M, E>(self.any(id))
     }
 
+    /// As whom what one of the peer's actors sends is delivered.
+    #[must_use]
+    pub fn sender(&self, from: Option<ActorId>) -> Sender {
+        Sender(self.code(from))
+    }
+
+    /// Counts and reports a message of a peer's actor that came for one who has ended.
+    pub fn bury_arrived(&self, from: Option<ActorId>, to: ActorId, kind: &'static str) {
+        self.record(from, to, kind, DeadLetterCause::NoProc);
+    }
+
     /// Delivers a message that `from`, one of the peer's actors, has sent to an actor here.
     ///
     /// What comes for an actor that has ended becomes a dead letter here: its sender was told `Ok` long
@@ -93,7 +104,7 @@ impl Connection {
     /// sender is told.
     pub fn receive_signal(&self, to: ActorId, signal: FarSignal) {
         let from = self.any(signal.sender());
-        let signal = signal.into_signal(&from);
+        let mut signal = signal.into_signal(&from);
         // An id that names nobody any more is answered for as one who has ended.
         let near = if to.node() == self.node.id {
             self.node.find(Code::new(to.slot(), to.generation()))
@@ -107,7 +118,7 @@ impl Connection {
             return;
         };
         if let Some(proxy) = Proxy::of(from.header()) {
-            proxy.note_arriving(&near, &signal);
+            proxy.note_arriving(&near, &mut signal);
         }
         near.deliver(signal);
     }
@@ -151,6 +162,15 @@ impl fmt::Debug for Connection {
             .field("peer", &self.peer)
             .finish_non_exhaustive()
     }
+}
+
+/// As whom a message is delivered that does not come from an actor of this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender(pub(crate) u64);
+
+impl Sender {
+    /// Nobody in particular.
+    pub const NOBODY: Self = Self(0);
 }
 
 /// Room in a mailbox here that is kept for a peer's messages. What is not used goes on to others when it is

@@ -15,7 +15,7 @@
 //! struct Plain;
 //!
 //! impl Encode<u8> for Plain {
-//!     fn encode(message: u8, bytes: &mut Vec<u8>) -> Result<(), u8> {
+//!     fn encode(message: u8, _: &dyn Remote, bytes: &mut Vec<u8>) -> Result<(), u8> {
 //!         bytes.push(message);
 //!         Ok(())
 //!     }
@@ -83,13 +83,16 @@
 //! ```
 
 mod connection;
+pub(crate) mod network;
 mod signal;
 
+use std::any::Any;
 use std::task::{Context, Poll};
 
 use crate::id::ActorId;
 
-pub use self::connection::{Connection, Grant};
+pub use self::connection::{Connection, Grant, Sender};
+pub use self::network::Network;
 pub use self::signal::FarSignal;
 
 /// Why a [`Remote`] has no room to give.
@@ -105,6 +108,8 @@ pub enum Refusal {
     Closed,
     /// There is no connection.
     NoConnection,
+    /// The actor's node does not take messages of this type, or not of this declaration of it.
+    WrongType,
 }
 
 /// The connection was cut, and nothing was taken.
@@ -190,13 +195,19 @@ pub trait Remote: Send + Sync {
     /// # Errors
     /// [`Cut`] when there is no connection. Whoever waits for an answer is then told of `NoConnection`.
     fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut>;
+
+    /// What an [`Encode`] made for this kind of connection needs of it: the exchange that pids and replies
+    /// in messages pass through, say.
+    fn context(&self) -> &dyn Any {
+        &()
+    }
 }
 
 /// How messages of type `M` become bytes.
 pub trait Encode<M>: 'static {
-    /// Appends the message to `bytes`.
+    /// Appends the message to `bytes`, on its way through `remote`.
     ///
     /// # Errors
     /// The message, when it has no such form. What was appended is not used then.
-    fn encode(message: M, bytes: &mut Vec<u8>) -> Result<(), M>;
+    fn encode(message: M, remote: &dyn Remote, bytes: &mut Vec<u8>) -> Result<(), M>;
 }

@@ -17,6 +17,8 @@ use super::worker::Worker;
 
 /// How long killed actors have before they are reported as stuck.
 const KILL_GRACE: Duration = Duration::from_secs(1);
+/// How long what was sent to other nodes has to leave.
+const SEND_GRACE: Duration = Duration::from_secs(2);
 
 /// An actor that did not stop when it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +65,8 @@ impl ShutdownReport {
 /// 2. every actor is asked to stop, which lets it handle what it was sent before;
 /// 3. after `grace`, those that are left are named and killed;
 /// 4. those that are left after another second are named as stuck;
-/// 5. the workers end.
+/// 5. what was sent to other nodes goes out, for two seconds at most;
+/// 6. the workers end.
 ///
 /// It is a task of its own, so that it goes on though nobody waits for it any more.
 pub async fn stop(node: &Arc<NodeShared>, grace: Duration) -> ShutdownReport {
@@ -126,6 +129,7 @@ async fn in_stages(node: &NodeShared, grace: Duration) -> ShutdownReport {
             }
         }
     }
+    until_sent(node).await;
     node.scheduler.stop();
     if report.stuck.is_empty() {
         until_stopped(node).await;
@@ -158,6 +162,20 @@ async fn until_empty(node: &NodeShared, within: Duration) -> bool {
         deadline.poll(node, cx).map(|()| false)
     })
     .await
+}
+
+/// Waits until what was sent to other nodes has left, within bounds.
+async fn until_sent(node: &NodeShared) {
+    let Some(network) = node.network() else { return };
+    let mut deadline = Deadline::after(node, SEND_GRACE);
+    poll_fn(|cx| {
+        if network.poll_shutdown(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        crate::wait::note_wait(Wait::Join);
+        deadline.poll(node, cx)
+    })
+    .await;
 }
 
 async fn until_stopped(node: &NodeShared) {

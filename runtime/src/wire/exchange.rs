@@ -3,18 +3,17 @@
 use std::any::{TypeId, type_name};
 use std::cell::RefCell;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use crate::cell::pid::{AnyPid, Pid};
-use crate::error::SendError;
+use crate::cell::proxy::Proxy;
 use crate::id::ActorId;
+use crate::mailbox::far;
 
-use super::Wire;
-use super::error::{DecodeError, DeliverError, ExchangeError};
+use super::error::ExchangeError;
+use super::exported::ExportedPid;
 use super::reply::{ExportedReply, ImportedReply};
+use super::{Format, Wire};
 
 /// A pid in the bytes of a message: identity, and the proof that its holder was given it.
 ///
@@ -65,11 +64,12 @@ pub trait Exchange: Send + Sync + 'static {
     fn export_pid(&self, pid: ExportedPid) -> Result<PidRef, ExchangeError>;
 
     /// A pid comes in, of an actor that takes `message`: the pid of an actor here that comes home,
-    /// or one that stands for an actor elsewhere. Its message type is checked by the caller.
+    /// or one that stands for an actor elsewhere. The message type of the first is checked by the caller;
+    /// that of the second is for the exchange to know.
     ///
     /// # Errors
     /// [`ExchangeError::Refused`]: the message is not decoded.
-    fn import_pid(&self, pid: PidRef, message: MessageType) -> Result<AnyPid, ExchangeError>;
+    fn import_pid(&self, pid: PidRef, message: MessageType) -> Result<ImportedPid, ExchangeError>;
 
     /// A reply is about to go out: its place in the bytes.
     ///
@@ -88,6 +88,15 @@ pub trait Exchange: Send + Sync + 'static {
     fn import_reply(&self, right: RightRef, reply: ImportedReply);
 }
 
+/// The pid that a reference in a message is.
+#[derive(Clone, Debug)]
+pub enum ImportedPid {
+    /// It comes home: as it was exported.
+    Home(ExportedPid),
+    /// It stands for an actor elsewhere.
+    Far(AnyPid),
+}
+
 /// A message type that can travel: what two nodes compare, and how bytes become messages of it.
 #[derive(Clone, Copy)]
 pub struct MessageType {
@@ -95,11 +104,9 @@ pub struct MessageType {
     version: u16,
     max_bytes: usize,
     rust: fn() -> TypeId,
+    rust_name: fn() -> &'static str,
     fingerprint: fn() -> u64,
-    deliver: Deliver,
 }
-
-type Deliver = fn(&AnyPid, &[u8], &Arc<dyn Exchange>) -> Result<Option<Waiting>, DeliverError>;
 
 impl MessageType {
     /// The one of `M`.
@@ -110,8 +117,8 @@ impl MessageType {
             version: M::VERSION,
             max_bytes: M::MAX_BYTES,
             rust: TypeId::of::<M>,
+            rust_name: type_name::<M>,
             fingerprint: super::fingerprint::<M>,
-            deliver: deliver::<M>,
         }
     }
 
@@ -140,6 +147,12 @@ impl MessageType {
         (self.fingerprint)()
     }
 
+    /// Name of the Rust type, as it stands in a [`Remote`](crate::remote::Remote)'s `send`.
+    #[must_use]
+    pub fn rust_name(&self) -> &'static str {
+        (self.rust_name)()
+    }
+
     /// The Rust type. Types of one name, those of a generic declaration, differ in it.
     #[must_use]
     pub fn type_id(&self) -> TypeId {
@@ -153,129 +166,21 @@ impl fmt::Debug for MessageType {
     }
 }
 
-/// A pid that other nodes may send to: who, and how bytes become messages for it.
-#[derive(Clone, Debug)]
-pub struct ExportedPid {
-    pid: AnyPid,
-    message: MessageType,
-}
-
-impl ExportedPid {
-    /// The pid of an actor on this node.
-    #[must_use]
-    pub fn of<M: Wire>(pid: &Pid<M>) -> Self {
-        Self { pid: pid.any(), message: MessageType::of::<M>() }
-    }
-
-    /// Which actor.
-    #[must_use]
-    pub fn id(&self) -> ActorId {
-        self.pid.id()
-    }
-
-    /// The pid, for signals and for coming home.
-    #[must_use]
-    pub const fn pid(&self) -> &AnyPid {
-        &self.pid
-    }
-
-    /// What it takes.
-    #[must_use]
-    pub const fn message(&self) -> MessageType {
-        self.message
-    }
-
-    /// Decodes a message and puts it into the mailbox. `None`: it is there. `Some`: there is no room
-    /// now, and the future ends when it is there; later messages of the same sender come after it.
-    ///
-    /// Replies in the message are given to `exchange` once the mailbox has it.
-    ///
-    /// # Errors
-    /// [`DeliverError`]; the message is lost, and with it the rights that the error names.
-    pub fn deliver(
-        &self,
-        bytes: &[u8],
-        exchange: &Arc<dyn Exchange>,
-    ) -> Result<Option<Waiting>, DeliverError> {
-        (self.message.deliver)(&self.pid, bytes, exchange)
-    }
-}
-
-/// A message from another node that waits for room in a mailbox.
-///
-/// # Cancel safety
-/// Dropping it drops the message, unless it has been accepted.
-#[must_use = "the message is lost with it"]
-pub struct Waiting(Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send>>);
-
-impl Future for Waiting {
-    type Output = Result<(), DeliverError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for Waiting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waiting").finish_non_exhaustive()
-    }
-}
-
-fn deliver<M: Wire>(
-    pid: &AnyPid,
-    bytes: &[u8],
-    exchange: &Arc<dyn Exchange>,
-) -> Result<Option<Waiting>, DeliverError> {
-    let pid = typed::<M>(pid).map_err(DecodeError::from)?;
-    let (message, imports) = super::read::<M>(bytes, M::MAX_BYTES, exchange, M::decode)?;
-    match pid.try_send(message) {
-        Ok(()) => {
-            imports.keep();
-            Ok(None)
-        }
-        Err(SendError::Full { message, .. }) => {
-            let message = message.into_inner();
-            let (imports, exchange) = (imports.into_parts(), Arc::clone(exchange));
-            Ok(Some(Waiting(Box::pin(async move {
-                match pid.send(message).await {
-                    Ok(()) => {
-                        for (right, reply) in imports {
-                            exchange.import_reply(right, reply);
-                        }
-                        Ok(())
-                    }
-                    Err(error) => Err(refused(&error, rights(&imports))),
-                }
-            }))))
-        }
-        Err(error) => Err(refused(&error, rights(&imports.into_parts()))),
-    }
-}
-
-fn rights(imports: &[(RightRef, ImportedReply)]) -> Vec<RightRef> {
-    imports.iter().map(|(right, _)| *right).collect()
-}
-
-fn refused<M>(error: &SendError<M>, rights: Vec<RightRef>) -> DeliverError {
-    match error {
-        SendError::Full { to, limit, .. } => DeliverError::Full { to: *to, limit: *limit, rights },
-        SendError::NodeStopped { to, .. } => DeliverError::NodeStopped { to: *to, rights },
-        SendError::NoConnection { to, .. } | SendError::Unknown { to } => {
-            DeliverError::NoConnection { to: *to, rights }
-        }
-        SendError::NotEncoded { to, .. } => DeliverError::NotEncoded { to: *to, rights },
-        SendError::Closed { to, .. } | SendError::Timeout { to, .. } => {
-            DeliverError::Closed { to: *to, rights }
-        }
-    }
-}
-
 /// The pid with its message type. The one place where a pid that came in gets it.
-pub(super) fn typed<M: Wire>(pid: &AnyPid) -> Result<Pid<M>, ExchangeError> {
-    pid.downcast().ok_or_else(|| ExchangeError::WrongMessage {
-        id: pid.id(),
-        found: pid.message_name(),
+pub(super) fn typed<M: Wire>(pid: &ImportedPid) -> Result<Pid<M>, ExchangeError> {
+    let any = match pid {
+        ImportedPid::Home(exported) => match exported.downcast() {
+            Some(pid) => return Ok(pid),
+            None => exported.pid(),
+        },
+        ImportedPid::Far(any) if Proxy::of(any.header()).is_some() => {
+            return Ok(far::typed::<M, Format>(any.clone()));
+        }
+        ImportedPid::Far(any) => any,
+    };
+    any.downcast().ok_or_else(|| ExchangeError::WrongMessage {
+        id: any.id(),
+        found: any.message_name(),
         wanted: type_name::<M>(),
     })
 }

@@ -14,7 +14,9 @@ mod decoder;
 mod encoder;
 mod error;
 mod exchange;
+mod exported;
 mod field;
+mod format;
 mod pid;
 mod reply;
 mod ser;
@@ -25,8 +27,12 @@ use std::sync::Arc;
 pub use self::decoder::Decoder;
 pub use self::encoder::Encoder;
 pub use self::error::{AnswerError, DecodeError, DeliverError, EncodeError, ExchangeError, NotEncoded};
-pub use self::exchange::{Exchange, ExportedPid, MessageType, PidRef, RightRef, Waiting};
+pub use self::exchange::{Exchange, ImportedPid, MessageType, PidRef, RightRef};
+pub use self::exported::{ExportedPid, KeepOne, Waiting};
 pub use self::field::{Data, Field};
+pub use self::format::Format;
+pub use crate::remote::Sender;
+
 pub use self::reply::{ExportedReply, ImportedReply};
 pub use self::shape::{Tracer, hash};
 
@@ -119,6 +125,42 @@ pub fn decode<M: Wire>(bytes: &[u8], exchange: &Arc<dyn Exchange>) -> Result<M, 
     let (message, imports) = read(bytes, M::MAX_BYTES, exchange, M::decode)?;
     imports.keep();
     Ok(message)
+}
+
+/// Appends the bytes of one part by itself to `out`: of at most `limit` bytes, with its pids and replies
+/// through `exchange`.
+///
+/// # Errors
+/// [`NotEncoded`] has the part; `out` is as it was.
+pub fn encode_part<T: Field>(
+    part: T,
+    out: &mut Vec<u8>,
+    limit: usize,
+    exchange: &Arc<dyn Exchange>,
+) -> Result<(), NotEncoded<T>> {
+    write(part, out, limit, exchange, T::write, T::hand_over)
+}
+
+/// The part that `bytes` are.
+///
+/// # Errors
+/// [`DecodeError`] says what is wrong with them. Nothing has been given to `exchange` then.
+pub fn decode_part<T: Field>(
+    bytes: &[u8],
+    limit: usize,
+    exchange: &Arc<dyn Exchange>,
+) -> Result<T, DecodeError> {
+    let (part, imports) = read(bytes, limit, exchange, T::read)?;
+    imports.keep();
+    Ok(part)
+}
+
+/// Hash of what `T` looks like as a part: of its structure, as its `Deserialize` shows it.
+#[must_use]
+pub fn fingerprint_of_part<T: Field>() -> u64 {
+    let mut tracer = Tracer::new("", 1, 0);
+    T::trace(&mut tracer);
+    tracer.finish()
 }
 
 /// Hash of all that two programs must agree on to exchange messages of type `M`: its name, version and

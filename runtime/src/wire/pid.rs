@@ -7,7 +7,8 @@ use crate::cell::pid::Pid;
 use crate::id::{ActorId, NodeId};
 
 use super::Wire;
-use super::exchange::{ExportedPid, MessageType, PidRef, typed, with_current};
+use super::exchange::{MessageType, PidRef, typed, with_current};
+use super::exported::ExportedPid;
 use super::shape;
 
 const ELSEWHERE: &str = "a pid can be serialised only in a message on its way to another node";
@@ -35,10 +36,7 @@ impl<'de, M: Wire> Deserialize<'de> for Pid<M> {
         let (node, slot, generation, authenticator) = Parts::deserialize(deserializer)?;
         let node = NodeId::new(node).ok_or_else(|| D::Error::custom("no node has the number 0"))?;
         let at = PidRef { id: ActorId::new(node, slot, generation), authenticator };
-        let imported = with_current(|exchange| {
-            let pid = exchange.import_pid(at, MessageType::of::<M>())?;
-            typed(&pid)
-        });
+        let imported = with_current(|exchange| typed(&exchange.import_pid(at, MessageType::of::<M>())?));
         imported.ok_or_else(|| D::Error::custom(FROM_ELSEWHERE))?.map_err(D::Error::custom)
     }
 }

@@ -39,7 +39,7 @@ impl TryFrom<Msg> for u32 {
 pub(crate) struct Plain;
 
 impl Encode<Msg> for Plain {
-    fn encode(message: Msg, bytes: &mut Vec<u8>) -> Result<(), Msg> {
+    fn encode(message: Msg, _: &dyn Remote, bytes: &mut Vec<u8>) -> Result<(), Msg> {
         match message {
             Msg::Number(number) => {
                 bytes.extend(number.to_be_bytes());

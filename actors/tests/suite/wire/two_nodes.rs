@@ -60,7 +60,7 @@ async fn ask_far<M: Wire, T: Send + 'static>(
         while let Some(message) = mailbox.receive().await {
             let mut bytes = Vec::new();
             wire::encode(message, &mut bytes, &wire).unwrap();
-            assert!(far.deliver(&bytes, &wire).unwrap().is_none());
+            assert!(far.deliver(Sender::NOBODY, &bytes, &wire).unwrap().is_none());
         }
     });
     let mut ask = std::pin::pin!(proxy.ask(request));
@@ -118,7 +118,7 @@ fn rights_of_a_message_for_the_dead_are_named() {
             while let Some(message) = mailbox.receive().await {
                 let mut bytes = Vec::new();
                 wire::encode(message, &mut bytes, &exchange).unwrap();
-                let error = ExportedPid::of(&store).deliver(&bytes, &exchange).unwrap_err();
+                let error = ExportedPid::of(&store).deliver(Sender::NOBODY, &bytes, &exchange).unwrap_err();
                 let wire::DeliverError::Closed { to, rights } = error else { panic!("{error}") };
                 assert_eq!(to, store.id());
                 for right in rights {
@@ -235,8 +235,8 @@ fn a_message_waits_for_room_in_a_full_mailbox() {
         let mut bytes = Vec::new();
         wire::encode(Hand::Unit, &mut bytes, &exchange).unwrap();
         let far = ExportedPid::of(&pid);
-        assert!(far.deliver(&bytes, &exchange).unwrap().is_none());
-        let waiting = far.deliver(&bytes, &exchange).unwrap().expect("no room");
+        assert!(far.deliver(Sender::NOBODY, &bytes, &exchange).unwrap().is_none());
+        let waiting = far.deliver(Sender::NOBODY, &bytes, &exchange).unwrap().expect("no room");
         go.send(()).unwrap();
         assert_eq!(waiting.await, Ok(()));
     });

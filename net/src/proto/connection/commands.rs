@@ -183,7 +183,10 @@ impl Connection {
         self.must_be_open()?;
         let begins = matches!(
             signal,
-            Signal::Link | Signal::Monitor { .. } | Signal::Exit { cause: ExitCause::Request, .. }
+            Signal::Link
+                | Signal::Monitor { .. }
+                | Signal::Stop
+                | Signal::Exit { cause: ExitCause::Request, .. }
         );
         // What ends a relation, or answers, is as many as those, and is never refused.
         if begins {

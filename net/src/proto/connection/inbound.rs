@@ -258,6 +258,7 @@ impl Connection {
     }
 
     fn fail_sends(&mut self, mailbox: FarPid) {
+        self.events.push_back(Event::Closed { mailbox });
         for ticket in self.purses.end(mailbox) {
             self.events.push_back(Event::SendFailed { ticket, why: SendFailure::Ended });
         }
@@ -275,7 +276,10 @@ impl Connection {
     /// What answers a signal of ours, or ends a relation, needs no proof: the relation is one.
     fn admit_signal(&mut self, pair: &Pair, signal: &Signal, tables: &Tables) -> Result<Parcel, Violation> {
         match signal {
-            Signal::Link | Signal::Monitor { .. } | Signal::Exit { cause: ExitCause::Request, .. } => {
+            Signal::Link
+            | Signal::Monitor { .. }
+            | Signal::Stop
+            | Signal::Exit { cause: ExitCause::Request, .. } => {
                 self.admit(pair, tables)
             }
             _ => self.admit_known(pair, tables),
