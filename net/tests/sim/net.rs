@@ -87,7 +87,14 @@ fn damaged(bytes: &[u8], damage: Damage) -> Option<Vec<u8>> {
 
 impl Wire {
     pub(crate) fn new(ends: [(usize, ConnId); 2]) -> Self {
-        Self { ends, queues: Default::default(), deaf: [false; 2], damage: [None; 2], damaged: false, abandoned: false }
+        Self {
+            ends,
+            queues: Default::default(),
+            deaf: [false; 2],
+            damage: [None; 2],
+            damaged: false,
+            abandoned: false,
+        }
     }
 
     /// Sends to end `to`; it arrives after what was sent before.
