@@ -10,6 +10,8 @@ mod dropped;
 mod explored;
 mod hooks;
 mod log;
+#[cfg(all(feature = "net", feature = "macros"))]
+mod nodes;
 mod outcomes;
 mod registry;
 mod reports;

@@ -1,11 +1,9 @@
 //! Nodes meet, part and meet again.
 
-use wharf_net::driver::{ConnectError, FarLookupError, Key, NetError};
-use wharf_net::proto::HandshakeError;
-use wharf_net::wire::Refusal;
-use wharf_runtime::Node;
+use wharf::Node;
+use wharf::net::{ConnectError, FarLookupError, HandshakeError, Key, NetError, Refusal};
 
-use crate::common::{Msg, Two, adder, join, run};
+use super::common::{Msg, Two, adder, join, run};
 
 #[test]
 fn two_nodes_know_each_other_by_name() {
@@ -128,10 +126,10 @@ fn a_monitor_of_a_node_tells_once_when_it_goes_or_can_not_be_reached() {
 fn a_node_is_joined_once() {
     run(async {
         let two = Two::start().await;
-        let again = wharf_net::driver::Net::builder(two.key.clone()).join(two.left.node());
+        let again = wharf::net::Net::builder(two.key.clone()).join(two.left.node());
         assert!(matches!(again, Err(NetError::AlreadyJoined)));
         let node = Node::builder().name("a@b").start().unwrap();
-        let bad = wharf_net::driver::Net::builder(two.key.clone()).join(&node);
+        let bad = wharf::net::Net::builder(two.key.clone()).join(&node);
         assert!(matches!(bad, Err(NetError::BadName { .. })));
         node.stop().await;
         two.stop().await;

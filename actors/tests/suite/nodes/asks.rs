@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use wharf_runtime::{AskError, ExitReason, SendError};
+use wharf::{AskError, ExitReason, SendError};
 
-use crate::common::{Msg, Two, adder, run};
+use super::common::{Msg, Two, adder, run};
 
 #[test]
 fn a_far_ask_is_answered() {
