@@ -197,8 +197,10 @@ impl<M> Future for Receive<'_, M> {
             unsafe { give_way(front, cx) };
             return Poll::Pending;
         }
+        // Not made in the call: at the end of an `unsafe` block its temporaries are gone.
+        let mut last = MaybeUninit::uninit();
         // SAFETY: it is this actor's turn, so this thread holds its token; nothing is borrowed.
-        match unsafe { receive_shortly(front, seat, cx, |_| true, &mut MaybeUninit::uninit()) } {
+        match unsafe { receive_shortly(front, seat, cx, |_| true, &mut last) } {
             Short::At(message) => {
                 me.waiting = false;
                 // SAFETY: moved out at once.
