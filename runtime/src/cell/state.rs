@@ -201,10 +201,11 @@ impl Tenancy {
         state.0 & BORN != 0 && self.state.fetch_or(CLAIMED, Ordering::AcqRel) & CLAIMED == 0
     }
 
-    /// All that is left of the actor is its cell.
+    /// All that is left of the actor is its cell, which says why it ended.
     pub fn transition_to_dead(&self) {
-        // Release pairs with the Acquire in `state`.
-        self.state.fetch_or(DEAD, Ordering::Release);
+        let order = if mutated("tenancy: death is relaxed") { Ordering::Relaxed } else { Ordering::Release };
+        // Release pairs with the Acquire in `state`: who sees it may read why.
+        self.state.fetch_or(DEAD, order);
     }
 }
 
