@@ -6,6 +6,7 @@ mod auto_traits;
 mod beside;
 mod calls;
 mod context;
+mod crashes;
 mod dropped;
 mod explored;
 mod hooks;

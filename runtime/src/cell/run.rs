@@ -23,6 +23,7 @@ use super::explored::Runnable;
 use super::header::{ActorCell, Armed, Birth, Header, Ran, VTable, Wait};
 use super::pages::Class;
 use super::reception::{Verdict, receive_signals};
+use super::words::Flag;
 
 /// A future larger than this gets an allocation of its own, freed when the actor ends, so that a
 /// stale pid holds only a small cell.
@@ -188,7 +189,7 @@ where
             return unsafe { die::<M, F>(full, seat, reason) };
         }
         // SAFETY: by contract.
-        if unsafe { front.run() }.body_gone {
+        if unsafe { front.run() }.flags.has(Flag::BodyGone) {
             // SAFETY: by contract; death began in an earlier turn.
             return unsafe { death::resume(front, seat) };
         }
@@ -243,7 +244,7 @@ unsafe fn ended<M>(front: &ActorCell<M>, reason: ExitReason) -> ExitReason {
 #[inline(never)]
 unsafe fn begin_rare<M>(front: &ActorCell<M>) -> Option<ExitReason> {
     // SAFETY: by contract.
-    if unsafe { front.run() }.body_gone {
+    if unsafe { front.run() }.flags.has(Flag::BodyGone) {
         return None;
     }
     if front.lane.has_signals() {
@@ -277,8 +278,7 @@ where
         // SAFETY: by contract.
         return unsafe { die::<M, F>(full, seat, reason) };
     }
-    if run.yielded {
-        run.yielded = false;
+    if run.flags.take(Flag::Yielded) {
         return Ran::Requeue;
     }
     if front.deadline.load(Ordering::Relaxed) != NEVER {
@@ -291,8 +291,8 @@ where
         run.armed == Armed::ThisTurn || (run.armed == Armed::Earlier && unsafe { front.queue.is_empty() });
     let parked = if wants {
         let slice = seat.slice();
-        let cold = slice.wrapping_sub(run.last_slice) > budget::COLD_SLICES;
-        run.last_slice = slice;
+        let cold = slice.wrapping_sub(run.words.living().last_slice) > budget::COLD_SLICES;
+        run.words.living_mut().last_slice = slice;
         // SAFETY: by contract.
         unsafe { front.queue.park_for_messages(cold) }
     } else {
@@ -331,9 +331,9 @@ unsafe fn list_deadline<M>(front: &ActorCell<M>, seat: &Seat) {
     let mut timers = seat.timers.borrow_mut();
     let mark = worker.mark_of(timers.tick());
     // SAFETY: by contract.
-    let run = unsafe { front.run() };
-    if run.listed != mark {
-        run.listed = mark;
+    let living = unsafe { front.run() }.words.living_mut();
+    if living.listed != mark {
+        living.listed = mark;
         // SAFETY: by contract.
         unsafe { timers.list(NonNull::from(front.header())) };
     }
@@ -356,13 +356,13 @@ where
     let scope = death::Scope::enter(front.header(), seat, &reason);
     let dropped = catch_unwind(AssertUnwindSafe(|| {
         full.body.with_mut(|body| {
-            // SAFETY: dropped once: `body_gone` is set below, and nobody polls it any more.
+            // SAFETY: dropped once: the flag is set below, and nobody polls it any more.
             unsafe { ManuallyDrop::drop(&mut *body) };
         });
     }));
     drop(scope);
     // SAFETY: by contract.
-    unsafe { front.run() }.body_gone = true;
+    unsafe { front.run() }.flags.set(Flag::BodyGone);
     if let Err(payload) = dropped {
         let info = panic_hook::take(payload);
         tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while its state was dropped: {}", info.message());
@@ -383,7 +383,7 @@ where
     // SAFETY: by contract.
     let full = unsafe { cell.cast::<FullCell<M, F>>().as_ref() };
     // SAFETY: by contract.
-    let mut ran = if unsafe { full.front.run() }.body_gone {
+    let mut ran = if unsafe { full.front.run() }.flags.has(Flag::BodyGone) {
         Ran::Requeue
     } else {
         // SAFETY: by contract.

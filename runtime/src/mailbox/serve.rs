@@ -36,6 +36,9 @@ pub trait Serve: Send {
     /// Whether it wants this message now.
     fn accepts(&self, message: &Self::Message) -> bool;
 
+    /// What a message is called in reports.
+    fn kind(message: &Self::Message) -> &'static str;
+
     /// Handles a message.
     fn handle(&mut self, message: Self::Message) -> impl Future<Output = Result<(), ExitReason>> + Send;
 }
@@ -128,6 +131,14 @@ where
             // SAFETY: as above.
             unsafe { front.run() }.extension().exiting.get_or_insert(reason);
             front.lane.attend();
+        }
+        if let Poll::Ready(Found::Message(message)) = &found
+            // SAFETY: as above; `kind` is the program's, and nothing is borrowed while it runs.
+            && unsafe { front.run() }.keeps_recent()
+        {
+            let kind = S::kind(message);
+            // SAFETY: as above.
+            unsafe { front.run() }.name_recent(kind);
         }
         found.map(message_of)
     }
