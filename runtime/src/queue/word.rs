@@ -162,6 +162,13 @@ impl Step {
         self.0 != 0
     }
 
+    /// `bit` if this step takes a credit, else 0.
+    #[inline(always)]
+    pub const fn credit_bit(self, bit: u64) -> u64 {
+        // A step is no credit or one: its bit is moved to where it is wanted.
+        (self.0 as u64) >> (CREDIT_ONE.trailing_zeros() - bit.trailing_zeros())
+    }
+
     #[inline(always)]
     const fn times(self, n: u64) -> u64 {
         (POSITION_ONE - self.0 as u64).wrapping_mul(n)
