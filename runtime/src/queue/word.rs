@@ -416,6 +416,11 @@ impl Word {
             if room && !now.has_waiters() && !mutated("word: waiting does not look again") {
                 return Waiting::Room;
             }
+            // Others wait already: what we would change is so, and stays so as long as the lock is held.
+            // Who closes the queue later takes the lock after us; who did so before has shown us CLOSED.
+            if now.has_waiters() {
+                return Waiting::Registered;
+            }
             match self.change(now, now.0 | WAITERS) {
                 Ok(()) => return Waiting::Registered,
                 Err(seen) => now = seen,
