@@ -159,7 +159,8 @@ where
 /// A spawned cell's front begins the cell.
 const _: () = assert!(std::mem::offset_of!(FullCell<u8, u8>, front) == 0);
 
-/// Runs one turn.
+/// Runs one turn. The seat's current actor is its caller's to take back, before anything else uses
+/// the seat.
 ///
 /// # Safety
 /// The cell is a `FullCell<M, F>`, and the caller holds its token.
@@ -176,9 +177,6 @@ where
     // SAFETY: by contract; not used across anything that makes another.
     let run = unsafe { front.run() };
     run.wait = Wait::Unknown;
-    if run.armed == Armed::ThisTurn {
-        run.armed = Armed::Earlier;
-    }
     if front.deadline.load(Ordering::Relaxed) != NEVER {
         front.deadline.store(NEVER, Ordering::Relaxed);
     }
@@ -206,11 +204,11 @@ where
             body.poll(&mut cx)
         })
     }));
-    seat.set_current(None);
     match polled {
         // SAFETY: by contract.
         Ok(Poll::Pending) => unsafe { park::<M, F>(full, seat) },
         Ok(Poll::Ready(outcome)) => {
+            seat.set_current(None);
             // SAFETY: by contract.
             let reason = unsafe { ended(front, outcome.into_reason()) };
             death::tell_orphans(front.header(), seat, &reason);
@@ -218,6 +216,7 @@ where
             unsafe { die::<M, F>(full, seat, reason) }
         }
         Err(payload) => {
+            seat.set_current(None);
             let reason = ExitReason::Panicked(panic_hook::take(payload));
             death::tell_orphans(front.header(), seat, &reason);
             // SAFETY: by contract.
@@ -275,8 +274,14 @@ where
     // SAFETY: by contract.
     let run = unsafe { front.run() };
     if let Some(reason) = run.take_sentence() {
+        seat.set_current(None);
         // SAFETY: by contract.
         return unsafe { die::<M, F>(full, seat, reason) };
+    }
+    // From here on the next turn's: after parking nothing of the cell may be touched.
+    let armed = run.armed;
+    if armed == Armed::ThisTurn {
+        run.armed = Armed::Earlier;
     }
     if run.flags.take(Flag::Yielded) {
         return Ran::Requeue;
@@ -287,12 +292,13 @@ where
     }
     // A receive that this turn did not poll has had its wake already, if something is there.
     // SAFETY: by contract.
-    let wants =
-        run.armed == Armed::ThisTurn || (run.armed == Armed::Earlier && unsafe { front.queue.is_empty() });
+    let wants = armed == Armed::ThisTurn || (armed == Armed::Earlier && unsafe { front.queue.is_empty() });
     let parked = if wants {
-        let slice = seat.slice();
-        let cold = slice.wrapping_sub(run.words.living().last_slice) > budget::COLD_SLICES;
-        run.words.living_mut().last_slice = slice;
+        let (slice, last) = (seat.slice(), run.words.living().last_slice);
+        let cold = slice != last && {
+            run.words.living_mut().last_slice = slice;
+            slice.wrapping_sub(last) > budget::COLD_SLICES
+        };
         // SAFETY: by contract.
         unsafe { front.queue.park_for_messages(cold) }
     } else {

@@ -38,10 +38,19 @@ fn in_turn<M, R>(
 /// # Safety
 /// The seat is used for no longer than the poll under way: it is taken on this thread for longer.
 #[inline(always)]
-pub(super) unsafe fn seat_of_turn<'s, M>(front: &ActorCell<M>) -> Option<&'s Seat> {
-    let seat = Seat::with(|seat| seat.filter(|seat| seat.is_current(front.header())).map(ptr::from_ref));
+unsafe fn seat_of_turn<'s, M>(front: &ActorCell<M>) -> Option<&'s Seat> {
     // SAFETY: by contract.
-    seat.map(|seat| unsafe { &*seat })
+    unsafe { seat_here() }.filter(|seat| seat.is_current(front.header()))
+}
+
+/// The seat that is taken on this thread.
+///
+/// # Safety
+/// As for [`seat_of_turn`].
+#[inline(always)]
+pub(super) unsafe fn seat_here<'s>() -> Option<&'s Seat> {
+    // SAFETY: by contract.
+    Seat::with(|seat| seat.map(ptr::from_ref)).map(|seat| unsafe { &*seat })
 }
 
 /// One attempt of a receive whose short way did not suffice.
