@@ -135,29 +135,33 @@ impl Shared {
         self.deliver(to, arrival);
     }
 
-    fn deliver(&self, to: NearId, arrival: Arrival) {
+    /// Whether it has to wait, and what comes after it too.
+    fn deliver(&self, to: NearId, arrival: Arrival) -> bool {
         match arrival {
             Arrival::Message { key, from, of, payload } => self.message(&key, to, from, &of, &payload),
             Arrival::Signal { key, from, signal } => {
                 let found = self.lock().peers.get(&key).map(|peer| (peer.connection.clone(), peer.number));
-                let Some((connection, number)) = found else { return };
-                let (from, to) = (far_actor(number, from.id), self.actor(to));
-                connection.receive_signal(to, signal_in(from, to, &signal));
+                if let Some((connection, number)) = found {
+                    let (from, to) = (far_actor(number, from.id), self.actor(to));
+                    connection.receive_signal(to, signal_in(from, to, &signal));
+                }
+                false
             }
         }
     }
 
-    fn message(&self, key: &PeerKey, to: NearId, from: FarPid, of: &str, payload: &[u8]) {
+    fn message(&self, key: &PeerKey, to: NearId, from: FarPid, of: &str, payload: &[u8]) -> bool {
         let mut core = self.lock();
         let Core { exports, peers, .. } = &mut *core;
-        let Some(peer) = peers.get(key) else { return };
+        let Some(peer) = peers.get(key) else { return false };
         let (connection, exchange) = (peer.connection.clone(), Arc::clone(peer.far.exchange()));
         let from_id = sender(peer.number, from.id);
         let mailbox = exports.mailboxes.get_mut(&to);
         let face = mailbox.as_ref().and_then(|it| it.faces.iter().find(|face| face.message().name() == of));
         let Some(face) = face.cloned() else {
             drop(core);
-            return self.bury(key, to, from, of, payload);
+            self.bury(key, to, from, of, payload);
+            return false;
         };
         let rooms = mailbox.and_then(|mailbox| mailbox.rooms.get_mut(key));
         let kept = rooms.is_some_and(|rooms| {
@@ -175,9 +179,16 @@ impl Shared {
         };
         match delivered {
             Ok(None) => self.refill(key, to),
-            Ok(Some(waiting)) => self.wait_behind(key, to, from_id, face.message().name(), waiting),
-            Err(error) => self.not_delivered(key, to, from_id, face.message().name(), error),
+            Ok(Some(waiting)) => {
+                self.wait_behind(key, to, from_id, face.message().name(), waiting);
+                return true;
+            }
+            Err(error) => {
+                self.not_delivered(key, to, from_id, face.message().name(), error);
+                self.refill(key, to);
+            }
         }
+        false
     }
 
     /// A message that is to be handed over: what comes for the actor meanwhile waits behind it.
@@ -215,16 +226,9 @@ impl Shared {
                 return;
             };
             drop(core);
-            let is_message = matches!(next, Arrival::Message { .. });
-            self.deliver(to, next);
-            if is_message {
-                // Its own wait goes on with the rest, if it has to wait.
-                let mut core = self.lock();
-                let waits = core.exports.mailboxes.get_mut(&to).is_some_and(|it| it.behind.is_some());
-                drop(core);
-                if !waits {
-                    return;
-                }
+            if self.deliver(to, next) {
+                // Its own wait goes on with the rest.
+                return;
             }
         }
     }
@@ -363,6 +367,8 @@ impl Shared {
         drop(core);
         wake(wakers);
         tracing::info!(target: "wharf::net", node = %self.me.name, peer = %peer, at = %remote, "connected");
+        // It beats sooner than the handshake would have been given up.
+        self.clock.notify_one();
         self.changed.notify_waiters();
     }
 

@@ -3,10 +3,13 @@
 //! The writer is the only one that coalesces: it takes all that waits into one buffer, writes it at once,
 //! and sleeps when nothing is left.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::core::{Line, Shared};
 use crate::proto::ConnId;
@@ -16,6 +19,8 @@ use crate::transport::Duplex;
 const READ_BYTES: usize = 64 * 1024;
 /// With so much told and not yet acted on, the reader waits.
 const MOST_EVENTS: usize = 4096;
+/// How long the last bytes of a connection have to leave: whoever does not read them loses them.
+const LAST_BYTES: Duration = Duration::from_secs(1);
 /// Bytes that are written at once, about.
 const WRITE_BYTES: usize = 256 * 1024;
 
@@ -100,7 +105,28 @@ async fn write(
             notify.notified().await;
             continue;
         }
-        if let Err(error) = writer.write_all(&buffer).await {
+        let written = if closing {
+            // The last bytes, and the goodbye among them.
+            timeout(LAST_BYTES, writer.write_all(&buffer))
+                .await
+                .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+        } else {
+            let write = writer.write_all(&buffer);
+            tokio::pin!(write);
+            loop {
+                tokio::select! {
+                    written = &mut write => break written,
+                    () = notify.notified() => {
+                        let closing = this.lock().lines.get(&conn).is_none_or(|line| line.closing);
+                        if closing {
+                            let last = timeout(LAST_BYTES, &mut write).await;
+                            break last.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+                        }
+                    }
+                }
+            }
+        };
+        if let Err(error) = written {
             tracing::debug!(target: "wharf::net", node = %this.me.name, ?conn, %error, "write failed");
             break;
         }
@@ -109,7 +135,7 @@ async fn write(
         }
     }
     // The other end reads to the end of what was written; whether this works does not matter any more.
-    _ = writer.shutdown().await;
+    _ = timeout(LAST_BYTES, writer.shutdown()).await;
     over.notify_one();
     let mut core = this.lock();
     core.lines.remove(&conn);

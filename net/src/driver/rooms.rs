@@ -52,7 +52,7 @@ impl Shared {
         let Some(rooms) = core.rooms(key, mailbox) else { return };
         let Some(most) = most(&face) else {
             // To be handed over: one at a time.
-            if granted == (0, 0) && rooms.owed > 0 {
+            if granted.0 == 0 && rooms.owed > 0 {
                 rooms.owed -= 1;
                 core.grant(self, key, mailbox, 1, granted.1);
             }
@@ -65,7 +65,7 @@ impl Shared {
         let target = most.max(rooms.owed.min(AHEAD));
         let kept = face.keep(target.saturating_sub(rooms.kept));
         rooms.kept += kept;
-        rooms.owed = rooms.owed.saturating_sub(rooms.kept);
+        rooms.owed = rooms.owed.saturating_sub(kept);
         if kept > 0 || granted.1 < BYTES / 2 {
             core.grant(self, key, mailbox, kept, granted.1);
         }
@@ -108,6 +108,8 @@ impl Shared {
         let Some(rooms) = at.rooms.get_mut(key) else { return };
         let given = messages.min(rooms.kept);
         rooms.kept -= given;
+        // Credit comes back only when nobody waits for any.
+        rooms.owed = 0;
         if rooms.kept == 0 && !rooms.waiting {
             at.rooms.remove(key);
         }

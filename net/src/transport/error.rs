@@ -75,18 +75,11 @@ impl TransportError {
     /// no descriptors left.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        // EMFILE, ENFILE, ENOBUFS, ENOMEM on Linux, which have no kind of their own.
-        const FULL: [i32; 4] = [24, 23, 105, 12];
         match self {
             Self::Denied { .. } => true,
-            Self::Io { source, .. } => {
-                matches!(
-                    source.kind(),
-                    io::ErrorKind::ConnectionAborted
-                        | io::ErrorKind::ConnectionReset
-                        | io::ErrorKind::Interrupted
-                ) || source.raw_os_error().is_some_and(|code| FULL.contains(&code))
-            }
+            // `accept` also passes on what became of one caller. EBADF, EINVAL and ENOTSOCK are about the
+            // listener.
+            Self::Io { source, .. } => source.raw_os_error().is_some_and(|code| ![9, 22, 88].contains(&code)),
             _ => false,
         }
     }

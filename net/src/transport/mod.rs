@@ -33,8 +33,8 @@ pub use self::unix::Unix;
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A transport connection: bytes in order, both ways. Dropped, it is closed: the other end reads to the end
-/// of what was written.
+/// A transport connection: bytes in order, both ways. Dropped, it is closed. The other end reads to the end of
+/// what was written, if the writer was shut down and all that came was read; else it may be told of an error.
 #[non_exhaustive]
 pub struct Duplex {
     /// What the other end writes.

@@ -13,7 +13,7 @@ pub struct Unix;
 mod socket {
     use std::fs;
     use std::io;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
     use std::path::{Path, PathBuf};
 
     use tokio::net::{UnixListener, UnixStream};
@@ -24,21 +24,22 @@ mod socket {
     const PATH_BYTES: usize = 107;
 
     struct Taker {
+        // Removed before the listener is closed: as long as that is open the file is nobody else's.
+        file: File,
         listener: UnixListener,
         address: Address,
-        file: File,
     }
 
     /// The socket's file, removed if it is still ours.
     struct File {
         path: PathBuf,
-        inode: u64,
+        inode: (u64, u64),
         owner: u32,
     }
 
     impl Drop for File {
         fn drop(&mut self) {
-            if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
+            if fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.inode) {
                 // If it can't be removed, the next listener finds it stale.
                 _ = fs::remove_file(&self.path);
             }
@@ -94,7 +95,12 @@ mod socket {
         let failed = |error| TransportError::from_io(at, error);
         let listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                // Left behind by one that is dead, or in use.
+                // Left behind by one that is dead, or in use, or no socket at all.
+                let found = fs::symlink_metadata(path).map_err(failed)?;
+                if !found.file_type().is_socket() {
+                    let reason = "there is a file of another kind".to_owned();
+                    return Err(TransportError::BadAddress { address: at.clone(), reason });
+                }
                 match UnixStream::connect(path).await {
                     Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                         fs::remove_file(path).map_err(failed)?;
@@ -113,7 +119,7 @@ mod socket {
         };
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
         let found = fs::symlink_metadata(path).map_err(failed)?;
-        let file = File { path: path.to_owned(), inode: found.ino(), owner: found.uid() };
+        let file = File { path: path.to_owned(), inode: (found.dev(), found.ino()), owner: found.uid() };
         Ok(Box::new(Taker { listener, address: at.clone(), file }))
     }
 
