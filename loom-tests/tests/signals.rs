@@ -5,6 +5,7 @@ use loom::thread;
 use wharf_loom_tests::actor::{Actor, Message, Parks, Seen, assert_each_once};
 use wharf_loom_tests::sending::{Sender, finish};
 use wharf_loom_tests::{Model, Roles, Shared};
+use wharf_runtime::model::cell::state::{Kind, Overflow, Tenancy};
 use wharf_runtime::model::mailbox::Lane;
 use wharf_runtime::model::queue::{Capacity, Position};
 
@@ -267,4 +268,89 @@ fn a_note_hides_no_signal() {
 #[should_panic(expected = "something was lost")]
 fn a_note_that_is_stored_blindly_is_found() {
     TWO_THREADS.breaks("lane: the note is stored blindly", || push_against_note(Roles::AsWritten));
+}
+
+/// The end of an actor, as `cell/death.rs` has it: its reason is noted, its state says so, and then its
+/// lane is closed.
+struct Ending {
+    tenancy: Tenancy,
+    lane: Lane<UnsafeCell<u32>>,
+    reason: UnsafeCell<u32>,
+}
+
+// SAFETY: `reason` is what the state is to guard: loom checks that it does.
+unsafe impl Sync for Ending {}
+
+impl Ending {
+    fn of_an_actor() -> Shared<Self> {
+        let tenancy = Tenancy::vacant(7);
+        tenancy.begin(Kind::Worker, Overflow::Wait);
+        tenancy.open(2);
+        Shared::new(Self { tenancy, lane: Lane::new(), reason: UnsafeCell::new(0) })
+    }
+
+    fn die(&self) {
+        self.reason.with_mut(|reason| {
+            // SAFETY: nobody reads it before the state says so: loom checks that.
+            unsafe { *reason = 7 };
+        });
+        self.tenancy.transition_to_dead();
+        close(&self.lane);
+    }
+
+    /// Why it ended, if it has.
+    fn reason(&self) -> Option<u32> {
+        let state = self.tenancy.state();
+        // SAFETY: the state says that it is written: loom checks that.
+        state.is_dead().then(|| self.reason.with(|reason| unsafe { *reason }))
+    }
+}
+
+/// Somebody sets a monitor while the actor ends. If it comes too late, the reason is there.
+fn monitor_against_end(roles: Roles) {
+    let actor = Ending::of_an_actor();
+    let watch = move || {
+        if actor.lane.push(Position::START, UnsafeCell::new(11)).is_err() {
+            assert_eq!(actor.reason(), Some(7), "who was refused found no reason");
+        }
+    };
+    roles.side_by_side(watch, move || actor.die());
+    // SAFETY: the threads have ended.
+    unsafe { actor.end() };
+}
+
+#[test]
+fn who_is_refused_finds_why_the_actor_ended() {
+    for roles in Roles::BOTH {
+        TWO_THREADS.min_iterations(5).check("signals: monitor and end", move || monitor_against_end(roles));
+    }
+}
+
+#[test]
+#[should_panic(expected = "who was refused found no reason")]
+fn a_refusal_that_acquires_nothing_is_found() {
+    TWO_THREADS.breaks("lane: a refusal acquires nothing", || monitor_against_end(Roles::AsWritten));
+}
+
+/// Somebody asks for the reason while the actor ends.
+fn question_against_end(roles: Roles) {
+    let actor = Ending::of_an_actor();
+    let ask = move || assert!(matches!(actor.reason(), None | Some(7)), "half a reason");
+    roles.side_by_side(ask, move || actor.die());
+    assert_eq!(actor.reason(), Some(7));
+    // SAFETY: the threads have ended.
+    unsafe { actor.end() };
+}
+
+#[test]
+fn a_reason_is_whole_or_not_there() {
+    for roles in Roles::BOTH {
+        TWO_THREADS.min_iterations(2).check("signals: question and end", move || question_against_end(roles));
+    }
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn a_relaxed_death_is_found() {
+    TWO_THREADS.breaks("tenancy: death is relaxed", || question_against_end(Roles::Swapped));
 }

@@ -47,8 +47,8 @@ pub struct CrashReport {
     pub ancestors: Vec<(ActorId, Option<Arc<str>>)>,
     /// How long it had lived, to a millisecond.
     pub age: Duration,
-    /// Messages it had received, if its mailbox does more than hand over: by the places that its mailbox has
-    /// used, so it may be some more when the actor was idle for long in between.
+    /// Messages it had received, if its mailbox does more than hand over. Up to 30 too many for each time
+    /// that it lay idle for long, when a mailbox gives memory back with places that nobody took.
     pub received: u64,
     /// The type of the message it received last.
     pub last_message: Option<&'static str>,

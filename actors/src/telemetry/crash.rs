@@ -27,7 +27,7 @@ pub struct CrashRecord {
     pub ancestors: Vec<(ActorId, Option<Arc<str>>)>,
     /// How long it had lived, to a millisecond.
     pub age: Duration,
-    /// Messages it had received.
+    /// Messages it had received; see [`CrashReport::received`].
     pub received: u64,
     /// The type of the message it received last.
     pub last_message: Option<&'static str>,

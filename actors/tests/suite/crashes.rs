@@ -244,8 +244,7 @@ fn a_report_names_the_messages_received_last_where_the_node_keeps_them() {
         let kinds: Vec<_> = record.recent.iter().map(|message| message.kind).collect();
         assert_eq!(kinds, ["deposit", "balance", "withdraw", "withdraw"]);
         assert!(record.recent.is_sorted_by(|a, b| a.age >= b.age));
-        // A mailbox that was cold begins with new places.
-        assert!(record.received >= 52, "{}", record.received);
+        assert!(record.received >= 52, "{record}");
         let text = record.to_string();
         assert!(text.contains("\n  recent          deposit ") && text.contains(" ago, balance "), "{text}");
         let json = record.to_json();
