@@ -48,6 +48,8 @@ pub use wharf_macros::Wire;
 #[cfg(feature = "macros")]
 pub use wharf_macros::{actor, main, protocol, test};
 #[cfg(feature = "net")]
+pub mod net;
+#[cfg(feature = "net")]
 pub use wharf_runtime::wire::{self, Wire};
 
 /// The guides, as modules, so that their examples are tested.

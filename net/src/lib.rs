@@ -6,5 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod driver;
 pub mod proto;
+pub mod transport;
 pub mod wire;

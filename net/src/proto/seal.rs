@@ -100,6 +100,12 @@ impl Exports {
         self.live.get(&near).copied()
     }
 
+    /// Whether `authenticator` is the proof of a live actor's pid that was given out.
+    #[must_use]
+    pub fn is_good(&self, near: NearId, authenticator: u64) -> bool {
+        self.check(near, authenticator) == Check::Live
+    }
+
     pub(crate) fn check(&self, near: NearId, authenticator: u64) -> Check {
         let epoch = self.live.get(&near);
         let proof = self.actor_proof(near, epoch.copied().unwrap_or(0));

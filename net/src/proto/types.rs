@@ -28,6 +28,12 @@ impl TypeTable {
         self.0.entry(name.into()).or_default().insert(version, fingerprint);
     }
 
+    /// Whether a version of a type was declared.
+    #[must_use]
+    pub fn knows(&self, name: &str, version: u16) -> bool {
+        self.0.get(name).is_some_and(|known| known.contains_key(&version))
+    }
+
     fn judge(&self, name: &str, offered: &[(u16, u64)]) -> TypeVerdict {
         let Some(known) = self.0.get(name) else { return TypeVerdict::Unknown };
         // Versions fall in an offer, so that the first common one is the highest.

@@ -60,7 +60,17 @@ impl Totals {
     pub(crate) fn saw_everything(&self) {
         let Self { sent, delivered, dead, lost, waited, returned, both_dialled, superseded, .. } = *self;
         let Self {
-            silent, downs, no_connection, exits, held_back, replies, answered_down, spawned, joined, known, ..
+            silent,
+            downs,
+            no_connection,
+            exits,
+            held_back,
+            replies,
+            answered_down,
+            spawned,
+            joined,
+            known,
+            ..
         } = *self;
         let seen = [
             sent,

@@ -72,7 +72,8 @@ impl World {
         let actors: Vec<NearId> = self.hosts[host].actors.keys().copied().collect();
         for near in actors {
             while (self.calm || self.random.one_in(3))
-                && let Some((from, signal)) = self.hosts[host].actors.get_mut(&near).unwrap().inbox.pop_front()
+                && let Some((from, signal)) =
+                    self.hosts[host].actors.get_mut(&near).unwrap().inbox.pop_front()
             {
                 self.see(host, near, from, &signal);
             }

@@ -6,7 +6,8 @@ use wharf_net::wire::WireRight;
 /// Stands for whoever asks, on each node.
 pub(crate) const RIGHTS: NearId = NearId { slot: u32::MAX, generation: 1 };
 /// The same of the peer's. Nobody was told of it, and nobody has to be.
-pub(crate) const THEIR_RIGHTS: FarPid = FarPid { id: FarId { slot: u32::MAX, generation: 1 }, authenticator: 0 };
+pub(crate) const THEIR_RIGHTS: FarPid =
+    FarPid { id: FarId { slot: u32::MAX, generation: 1 }, authenticator: 0 };
 
 /// A message: its number in the order of its pair, and a right to answer it.
 pub(crate) fn encode(number: u64, right: Option<WireRight>) -> Vec<u8> {

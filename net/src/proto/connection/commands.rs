@@ -12,7 +12,9 @@ use crate::proto::requests::{NodeRequest, REQUEST_NAME_BYTES};
 use crate::proto::signals::Passage;
 use crate::proto::tables::Tables;
 use crate::proto::types::TypeState;
-use crate::wire::{Answer, EncodeError, ExitCause, Frame, FrameKind, Outcome, Pair, Payload, Request, WireRight};
+use crate::wire::{
+    Answer, EncodeError, ExitCause, Frame, FrameKind, Outcome, Pair, Payload, Request, WireRight,
+};
 
 /// More than the envelope of any frame with a payload takes.
 const ENVELOPE_BYTES: usize = 128;

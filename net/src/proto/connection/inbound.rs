@@ -279,9 +279,7 @@ impl Connection {
             Signal::Link
             | Signal::Monitor { .. }
             | Signal::Stop
-            | Signal::Exit { cause: ExitCause::Request, .. } => {
-                self.admit(pair, tables)
-            }
+            | Signal::Exit { cause: ExitCause::Request, .. } => self.admit(pair, tables),
             _ => self.admit_known(pair, tables),
         }
     }

@@ -172,6 +172,12 @@ impl Node {
         }
     }
 
+    /// How much there is to tell.
+    #[must_use]
+    pub fn event_count(&self) -> usize {
+        self.events.len()
+    }
+
     /// The next thing to tell.
     pub fn poll_event(&mut self) -> Option<NodeEvent> {
         self.events.pop_front()

@@ -1,0 +1,354 @@
+//! What the runtime sends to actors of one life of another node.
+
+use std::any::Any;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+
+use wharf_runtime::ActorId;
+use wharf_runtime::remote::{Cut, FarSignal, Pair, Refusal, Remote, Ticket as WaitTicket};
+use wharf_runtime::wire::Exchange;
+
+use super::convert::{NOBODY, far, near, signal_out};
+use super::core::{Core, FarActor, PeerKey, Shared, Wait, WaitState};
+use crate::proto::{Admission, CommandError, FarPid, NearId, Outgoing, Ticket, TypeState};
+
+/// The way to one life of another node.
+pub(super) struct Far {
+    shared: Weak<Shared>,
+    key: PeerKey,
+    exchange: Arc<dyn Exchange>,
+}
+
+/// What stands in the way of a reservation.
+enum Obstacle {
+    /// A connection, or what the peer thinks of a type: it will be known soon.
+    Soon,
+    Refused(Refusal),
+}
+
+impl Far {
+    pub(super) fn new(shared: Weak<Shared>, key: PeerKey, exchange: Arc<dyn Exchange>) -> Self {
+        Self { shared, key, exchange }
+    }
+
+    pub(super) const fn exchange(&self) -> &Arc<dyn Exchange> {
+        &self.exchange
+    }
+
+    fn shared(&self) -> Result<Arc<Shared>, Refusal> {
+        self.shared.upgrade().ok_or(Refusal::NoConnection)
+    }
+}
+
+impl Core {
+    /// An actor that may be sent to now, and how many bytes a message may have there.
+    fn ready(&mut self, shared: &Shared, key: &PeerKey, to: ActorId) -> Result<(FarPid, usize), Obstacle> {
+        if self.stopping {
+            return Err(Obstacle::Refused(Refusal::NoConnection));
+        }
+        let known = self.peers.get(key).and_then(|peer| peer.actors.get(&to));
+        let Some(actor) = known else { return Err(Obstacle::Refused(Refusal::NoConnection)) };
+        if actor.ended {
+            return Err(Obstacle::Refused(Refusal::Closed));
+        }
+        let (pid, types) = (actor.pid, actor.types.clone());
+        if !self.is_connected(key) {
+            if !self.may_connect(key) || self.proto.connect(&key.0, false).is_err() {
+                return Err(Obstacle::Refused(Refusal::NoConnection));
+            }
+            shared.pump_soon();
+            return Err(Obstacle::Soon);
+        }
+        let mut most = 0;
+        for (_, message) in types {
+            match self.agree(shared, key, message.name()) {
+                Ok(TypeState::Agreed { .. }) => most = most.max(message.max_bytes()),
+                Ok(TypeState::Asked) => return Err(Obstacle::Soon),
+                Ok(TypeState::Refused(_)) => return Err(Obstacle::Refused(Refusal::WrongType)),
+                Err(_) => return Err(Obstacle::Refused(Refusal::NoConnection)),
+            }
+        }
+        Ok((pid, most))
+    }
+
+    /// Where a type stands with a peer.
+    pub(super) fn agree(
+        &mut self,
+        shared: &Shared,
+        key: &PeerKey,
+        name: &str,
+    ) -> Result<TypeState, CommandError> {
+        let at = (&key.0, key.1);
+        let state = self.proto.with_connection(shared.now(), at, |it, tables| it.agree(name, tables))?;
+        if state == TypeState::Asked {
+            self.kick(&key.0);
+        }
+        Ok(state)
+    }
+
+    fn actor(&mut self, key: &PeerKey, to: ActorId) -> Option<&mut FarActor> {
+        self.peers.get_mut(key)?.actors.get_mut(&to)
+    }
+
+    /// Gets in line for room, or has it.
+    fn enter(&mut self, shared: &Shared, key: &PeerKey, to: ActorId) -> WaitState {
+        let (pid, most) = match self.ready(shared, key, to) {
+            Ok(ready) => ready,
+            Err(Obstacle::Soon) => return WaitState::Blocked,
+            Err(Obstacle::Refused(refusal)) => return WaitState::Ready(Err(refusal)),
+        };
+        let at = (&key.0, key.1);
+        let admission = self.proto.with_connection(shared.now(), at, |it, _| it.reserve(pid, most));
+        self.kick(&key.0);
+        match admission {
+            Ok(Admission::Go(ticket)) => WaitState::Ready(Ok(ticket)),
+            Ok(Admission::Wait(ticket)) => WaitState::InLine(ticket),
+            Err(error) => WaitState::Ready(Err(refusal(&error))),
+        }
+    }
+
+    /// A new wait that `enter` came to.
+    fn note(&mut self, key: &PeerKey, to: ActorId, state: WaitState) -> u64 {
+        self.last_wait += 1;
+        let number = self.last_wait;
+        if let Some(peer) = self.peers.get_mut(key) {
+            match state {
+                WaitState::Blocked => peer.blocked.push_back(number),
+                WaitState::InLine(ticket) => _ = peer.in_line.insert(ticket, number),
+                WaitState::Ready(_) => {}
+            }
+        }
+        self.waits.insert(number, Wait { to, state, waker: None });
+        number
+    }
+
+    /// Something has changed for those who wait for a connection, or a type: they try again, in order.
+    pub(super) fn unblock(&mut self, shared: &Shared, key: &PeerKey) -> Vec<std::task::Waker> {
+        let blocked =
+            self.peers.get_mut(key).map(|peer| std::mem::take(&mut peer.blocked)).unwrap_or_default();
+        let mut wakers = Vec::new();
+        for number in blocked {
+            let Some(to) = self.waits.get(&number).map(|wait| wait.to) else { continue };
+            let state = self.enter(shared, key, to);
+            if let Some(peer) = self.peers.get_mut(key) {
+                match state {
+                    WaitState::Blocked => peer.blocked.push_back(number),
+                    WaitState::InLine(ticket) => _ = peer.in_line.insert(ticket, number),
+                    WaitState::Ready(_) => {}
+                }
+            }
+            if let Some(wait) = self.waits.get_mut(&number) {
+                if matches!(state, WaitState::Ready(_)) {
+                    wakers.extend(wait.waker.take());
+                }
+                wait.state = state;
+            }
+        }
+        wakers
+    }
+
+    /// The one outcome of a wait in line.
+    pub(super) fn settle(
+        &mut self,
+        key: &PeerKey,
+        ticket: Ticket,
+        outcome: Result<Ticket, Refusal>,
+    ) -> Option<std::task::Waker> {
+        let number = self.peers.get_mut(key)?.in_line.remove(&ticket)?;
+        let wait = self.waits.get_mut(&number)?;
+        wait.state = WaitState::Ready(outcome);
+        wait.waker.take()
+    }
+
+    /// Gives a ticket back.
+    fn return_ticket(&mut self, shared: &Shared, key: &PeerKey, ticket: Ticket) {
+        let at = (&key.0, key.1);
+        // Without a connection it is worth nothing any more.
+        _ = self.proto.with_connection(shared.now(), at, |it, _| {
+            it.give_up(ticket);
+            Ok(())
+        });
+        if self.proto.event_count() > 0 {
+            shared.pump_soon();
+        }
+    }
+}
+
+fn refusal(error: &CommandError) -> Refusal {
+    match error {
+        CommandError::Full { .. } | CommandError::TooMany { .. } => Refusal::Full { limit: 1 },
+        CommandError::Ended { .. } => Refusal::Closed,
+        CommandError::Encode(_) => Refusal::WrongType,
+        _ => Refusal::NoConnection,
+    }
+}
+
+fn who(pair: Pair) -> NearId {
+    pair.from.map_or(NOBODY, near)
+}
+
+impl Remote for Far {
+    fn try_reserve(&self, pair: Pair) -> Result<(), Refusal> {
+        let shared = self.shared()?;
+        let mut core = shared.lock();
+        let (pid, most) = match core.ready(&shared, &self.key, pair.to) {
+            Ok(ready) => ready,
+            Err(Obstacle::Soon) => return Err(Refusal::Full { limit: 1 }),
+            Err(Obstacle::Refused(refusal)) => return Err(refusal),
+        };
+        let at = (&self.key.0, self.key.1);
+        let ticket = core.proto.with_connection(shared.now(), at, |it, _| it.try_reserve(pid, most));
+        match ticket {
+            Ok(ticket) => {
+                if let Some(actor) = core.actor(&self.key, pair.to) {
+                    actor.kept.push_back(ticket);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                core.kick(&self.key.0);
+                Err(refusal(&error))
+            }
+        }
+    }
+
+    fn poll_reserve(
+        &self,
+        pair: Pair,
+        ticket: &mut Option<WaitTicket>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Refusal>> {
+        let shared = match self.shared() {
+            Ok(shared) => shared,
+            Err(refusal) => return Poll::Ready(Err(refusal)),
+        };
+        let mut core = shared.lock();
+        let number = match *ticket {
+            Some(WaitTicket(number)) => number,
+            None => {
+                let state = core.enter(&shared, &self.key, pair.to);
+                let number = core.note(&self.key, pair.to, state);
+                *ticket = Some(WaitTicket(number));
+                number
+            }
+        };
+        let Some(wait) = core.waits.get_mut(&number) else {
+            return Poll::Ready(Err(Refusal::NoConnection));
+        };
+        let WaitState::Ready(outcome) = wait.state else {
+            let old = wait.waker.replace(cx.waker().clone());
+            drop(core);
+            drop(old);
+            return Poll::Pending;
+        };
+        let old = core.waits.remove(&number);
+        if let Ok(ticket) = outcome
+            && let Some(actor) = core.actor(&self.key, pair.to)
+        {
+            actor.kept.push_back(ticket);
+        }
+        drop(core);
+        drop(old);
+        Poll::Ready(outcome.map(drop))
+    }
+
+    fn give_up(&self, _: Pair, ticket: WaitTicket) {
+        let Ok(shared) = self.shared() else { return };
+        let mut core = shared.lock();
+        let Some(wait) = core.waits.remove(&ticket.0) else { return };
+        match wait.state {
+            WaitState::Blocked => {
+                if let Some(peer) = core.peers.get_mut(&self.key) {
+                    peer.blocked.retain(|number| *number != ticket.0);
+                }
+            }
+            WaitState::InLine(in_line) => {
+                if let Some(peer) = core.peers.get_mut(&self.key) {
+                    peer.in_line.remove(&in_line);
+                }
+                core.return_ticket(&shared, &self.key, in_line);
+            }
+            WaitState::Ready(Ok(kept)) => core.return_ticket(&shared, &self.key, kept),
+            WaitState::Ready(Err(_)) => {}
+        }
+        drop(core);
+        drop(wait.waker);
+    }
+
+    fn unreserve(&self, pair: Pair) {
+        let Ok(shared) = self.shared() else { return };
+        let mut core = shared.lock();
+        if let Some(ticket) = core.actor(&self.key, pair.to).and_then(|actor| actor.kept.pop_front()) {
+            core.return_ticket(&shared, &self.key, ticket);
+        }
+    }
+
+    fn send(&self, pair: Pair, kind: &'static str, bytes: Vec<u8>) -> Result<(), Cut> {
+        let shared = self.shared().map_err(|_| Cut::new())?;
+        let mut core = shared.lock();
+        let actor = core.actor(&self.key, pair.to).ok_or(Cut::new())?;
+        let ticket = actor.kept.pop_front().ok_or(Cut::new())?;
+        let of = actor.types.iter().find(|(rust, _)| *rust == kind).or_else(|| actor.types.first());
+        let (name, pid) = (of.ok_or(Cut::new())?.1.name(), actor.pid);
+        if let Some(from) = pair.from
+            && core.export(&shared.node, from).is_err()
+        {
+            // It ends at this moment, or there are as many as may be known outside.
+            core.return_ticket(&shared, &self.key, ticket);
+            return Err(Cut::new());
+        }
+        let at = (&self.key.0, self.key.1);
+        let sent = core.proto.with_connection(shared.now(), at, |it, tables| {
+            let TypeState::Agreed { number, .. } = it.agree(name, tables)? else {
+                return Err(CommandError::UnknownType { number: u32::MAX });
+            };
+            it.send_with(ticket, tables, who(pair), pid, Outgoing { type_number: number, payload: &bytes })
+        });
+        match sent {
+            Ok(()) => {
+                core.kick(&self.key.0);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, to = %pair.to, %error, "not sent");
+                core.return_ticket(&shared, &self.key, ticket);
+                Err(Cut::new())
+            }
+        }
+    }
+
+    fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut> {
+        let shared = self.shared().map_err(|_| Cut::new())?;
+        let out = signal_out(&signal).ok_or(Cut::new())?;
+        let mut core = shared.lock();
+        let from = signal.sender();
+        let exported = core.export(&shared.node, from);
+        // A dying actor's last words need no export: nobody answers them.
+        if let Err(error) = exported
+            && !matches!(error, CommandError::Ended { .. })
+        {
+            return Err(Cut::new());
+        }
+        if !core.is_connected(&self.key) && !core.may_connect(&self.key) {
+            return Err(Cut::new());
+        }
+        let unproven = FarPid { id: far(to), authenticator: 0 };
+        let pid = core.actor(&self.key, to).map_or(unproven, |actor| actor.pid);
+        let at = (&self.key.0, self.key.1);
+        let sent = core.proto.signal(shared.now(), near(from), at, pid, out);
+        core.kick(&self.key.0);
+        let told = core.proto.event_count() > 0;
+        drop(core);
+        if told {
+            shared.pump_soon();
+        }
+        sent.map_err(|error| {
+            tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, %to, %error, "signal not sent");
+            Cut::new()
+        })
+    }
+
+    fn context(&self) -> &dyn Any {
+        &self.exchange
+    }
+}

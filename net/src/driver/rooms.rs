@@ -1,0 +1,138 @@
+//! Room in mailboxes here, promised to peers.
+//!
+//! What is promised is kept in the mailbox first. A peer that sends gets as much as half of the mailbox
+//! ahead, so that it need not ask for each message; one whose messages find no room waits in line with the
+//! senders here. A mailbox that only hands over has no room to keep: it is promised one message at a time,
+//! and the next when that is handed over.
+
+use wharf_runtime::Capacity;
+use wharf_runtime::wire::ExportedPid;
+
+use super::core::{PeerKey, Shared};
+use crate::proto::NearId;
+
+/// Most messages that are promised ahead.
+const AHEAD: u32 = 1024;
+/// Bytes that may be on their way to one mailbox.
+const BYTES: u64 = 4 * 1024 * 1024;
+
+/// How much of a mailbox one peer may have ahead; `None` if it only hands over.
+fn most(face: &ExportedPid) -> Option<u32> {
+    match face.capacity() {
+        Capacity::Zero => None,
+        Capacity::Bounded(messages) => {
+            Some(u32::try_from(messages).unwrap_or(u32::MAX).div_ceil(2).clamp(1, AHEAD))
+        }
+        _ => Some(AHEAD),
+    }
+}
+
+impl Shared {
+    /// A peer has messages for a mailbox that it may not send yet.
+    pub(super) fn room_wanted(&self, key: &PeerKey, mailbox: NearId, messages: u32) {
+        let mut core = self.lock();
+        if let Some(rooms) = core.rooms(key, mailbox) {
+            rooms.owed = rooms.owed.saturating_add(messages);
+        }
+        drop(core);
+        self.promise(key, mailbox, true);
+    }
+
+    /// A message was delivered: the peer may go on.
+    pub(super) fn refill(&self, key: &PeerKey, mailbox: NearId) {
+        self.promise(key, mailbox, false);
+    }
+
+    /// Promises what room there is; waits for some if the peer needs it.
+    fn promise(&self, key: &PeerKey, mailbox: NearId, wanted: bool) {
+        let mut core = self.lock();
+        let Some(at) = core.exports.mailboxes.get_mut(&mailbox) else { return };
+        let Some(face) = at.faces.first().cloned() else { return };
+        let granted = core.granted(key, mailbox);
+        let Some(rooms) = core.rooms(key, mailbox) else { return };
+        let Some(most) = most(&face) else {
+            // To be handed over: one at a time.
+            if granted == (0, 0) && rooms.owed > 0 {
+                rooms.owed -= 1;
+                core.grant(self, key, mailbox, 1, granted.1);
+            }
+            return;
+        };
+        // Ahead, and in large steps.
+        if !wanted && rooms.owed == 0 && rooms.kept > most / 2 {
+            return;
+        }
+        let target = most.max(rooms.owed.min(AHEAD));
+        let kept = face.keep(target.saturating_sub(rooms.kept));
+        rooms.kept += kept;
+        rooms.owed = rooms.owed.saturating_sub(rooms.kept);
+        if kept > 0 || granted.1 < BYTES / 2 {
+            core.grant(self, key, mailbox, kept, granted.1);
+        }
+        let Some(rooms) = core.rooms(key, mailbox) else { return };
+        if rooms.kept > 0 || !wanted && rooms.owed == 0 || rooms.waiting {
+            return;
+        }
+        rooms.waiting = true;
+        drop(core);
+        let (Some(this), key) = (self.this.upgrade(), key.clone()) else { return };
+        let one = face.keep_one();
+        self.tokio.spawn(async move {
+            let kept = one.await.is_ok();
+            let mut core = this.lock();
+            let connected = core.is_connected(&key);
+            let granted = core.granted(&key, mailbox);
+            let rooms = core.rooms(&key, mailbox);
+            if let Some(rooms) = rooms {
+                rooms.waiting = false;
+                if kept && connected {
+                    rooms.kept += 1;
+                    rooms.owed = rooms.owed.saturating_sub(1);
+                    core.grant(&this, &key, mailbox, 1, granted.1);
+                    drop(core);
+                    return this.promise(&key, mailbox, false);
+                }
+            }
+            drop(core);
+            if kept {
+                face.give(1);
+            }
+        });
+    }
+
+    /// Room that was promised will not be used.
+    pub(super) fn room_returned(&self, key: &PeerKey, mailbox: NearId, messages: u32) {
+        let mut core = self.lock();
+        let Some(at) = core.exports.mailboxes.get_mut(&mailbox) else { return };
+        let Some(face) = at.faces.first().cloned() else { return };
+        let Some(rooms) = at.rooms.get_mut(key) else { return };
+        let given = messages.min(rooms.kept);
+        rooms.kept -= given;
+        if rooms.kept == 0 && !rooms.waiting {
+            at.rooms.remove(key);
+        }
+        drop(core);
+        face.give(given);
+    }
+}
+
+impl super::core::Core {
+    fn granted(&self, key: &PeerKey, mailbox: NearId) -> (u32, u64) {
+        if !self.is_connected(key) {
+            return (0, 0);
+        }
+        self.proto.connection_to(&key.0).map_or((0, 0), |(_, it)| it.granted(mailbox))
+    }
+
+    fn grant(&mut self, shared: &Shared, key: &PeerKey, mailbox: NearId, messages: u32, bytes: u64) {
+        let (at, now, more) = ((&key.0, key.1), shared.now(), BYTES.saturating_sub(bytes));
+        let granted =
+            self.proto.with_connection(now, at, |it, tables| it.grant(now, tables, mailbox, messages, more));
+        match granted {
+            Ok(()) => self.kick(&key.0),
+            Err(error) => {
+                tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %key.0, %error, "no room granted");
+            }
+        }
+    }
+}
