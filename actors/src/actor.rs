@@ -103,6 +103,41 @@ pub trait Actor: Send + Sized + 'static {
         async { Ok(()) }
     }
 
+    /// What a message is called in crash reports, where the node
+    /// [keeps the messages received last](crate::Builder::recent_messages). `#[wharf::actor]` gives the
+    /// names of methods; by default it is the message type.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// struct Door;
+    ///
+    /// enum Push {
+    ///     Open,
+    ///     Close,
+    /// }
+    ///
+    /// impl Actor for Door {
+    ///     type Msg = Push;
+    ///
+    ///     async fn handle(&mut self, _: Push, _: &mut Context<Push>) -> Result<(), ExitReason> {
+    ///         Err(ExitReason::failed("stuck"))
+    ///     }
+    ///
+    ///     fn kind(msg: &Push) -> &'static str {
+    ///         match msg {
+    ///             Push::Open => "open",
+    ///             Push::Close => "close",
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    fn kind(msg: &Self::Msg) -> &'static str {
+        let _ = msg;
+        std::any::type_name::<Self::Msg>()
+    }
+
     /// Runs at the end, whatever the reason, except after a panic or a kill.
     fn stopped(
         &mut self,
@@ -153,6 +188,10 @@ impl<A: Actor> Serve for Living<A> {
     #[inline(always)]
     fn accepts(&self, msg: &A::Msg) -> bool {
         self.actor.accepts(msg)
+    }
+
+    fn kind(msg: &A::Msg) -> &'static str {
+        A::kind(msg)
     }
 
     #[inline(always)]

@@ -3,6 +3,12 @@
 pub use crate::handle::{Asking, Sending};
 pub use crate::unheard::{Returned, ReturnedDebug, ReturnedError, ReturnedValue, Unreturned};
 
+/// Messages that a macro made.
+pub trait Kind {
+    /// The method that it is for.
+    fn kind(&self) -> &'static str;
+}
+
 /// Part of a message.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be part of a message: it is not `Send`",

@@ -1,6 +1,6 @@
 //! Other nodes: joining them, finding and spawning actors there.
 //!
-//! The guide is [`nodes`](crate::nodes). In short: [`Net::builder`] joins a node with others that have the
+//! [`Net::builder`] joins a node with others that have the
 //! same [`Key`]; [`Net::listen`] and [`Net::connect`] make connections; [`Net::export`] lets others find an
 //! actor, [`Net::lookup`] finds it as `name@node`. The pid that comes of it is a pid like any other.
 
@@ -12,3 +12,4 @@ pub use wharf_net::proto::{Config, EndCause, HandshakeError, TypeRefusal};
 pub use wharf_net::transport::{
     Address, AddressError, BoxFuture, Duplex, Listener, Mem, Tcp, Transport, TransportError, Unix,
 };
+pub use wharf_net::wire::Refusal;

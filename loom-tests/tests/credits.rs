@@ -216,6 +216,37 @@ fn a_change_of_waker_that_does_not_look_again_is_found() {
     WIDER.breaks("credit: refresh looks once", || another_waker_against_hand_over(Roles::AsWritten));
 }
 
+/// A send joins another that waits, while the receiver serves that one.
+fn joining_against_hand_over(roles: Roles) {
+    let actor = actor();
+    assert_eq!(actor.try_push(91), Ok(()));
+    let mut first = Sender::of(&[11]);
+    assert!(!first.drive(&actor));
+    let join = move || {
+        let mut second = Sender::of(&[21]);
+        second.drive(&actor);
+        second
+    };
+    let (second, ()) = roles.side_by_side(join, move || actor.run());
+    finish(&actor, vec![first, second]);
+    actor.assert_saw(&[91, 11, 21]);
+    assert_has_one_credit(&actor);
+    end(actor);
+}
+
+#[test]
+fn who_joins_the_waiters_is_served_as_they_are() {
+    for roles in Roles::BOTH {
+        WIDER.min_iterations(3).check("credits: joining", move || joining_against_hand_over(roles));
+    }
+}
+
+#[test]
+#[should_panic(expected = "a sender waits for ever")]
+fn a_sender_that_joins_those_who_are_gone_is_found() {
+    WIDER.breaks("credit: waiting looks before it locks", || joining_against_hand_over(Roles::AsWritten));
+}
+
 /// The queue is full when a send comes, and its receiver dies.
 fn death_against_waiting(roles: Roles) {
     let actor = actor();

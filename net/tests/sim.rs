@@ -1,6 +1,7 @@
 //! Nodes under virtual time from one seed: delays, cuts, half-open lines, partitions, pauses, crashes.
 //!
-//! `SIM_SEED=n` replays one seed; a seed that fails says so, with the last things that happened.
+//! `SIM_SEED=n` replays one seed, `SIM_SEEDS=n` runs so many; one that fails says so, with the last things
+//! that happened. See `sim/README.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
 
@@ -29,10 +30,9 @@ const SEEDS: u64 = 200;
 
 #[test]
 fn nodes_keep_their_promises_whatever_the_network_does() {
-    let seeds = match std::env::var("SIM_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (0..SEEDS).collect(),
-    };
+    let number = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
+    let one: Option<u64> = number("SIM_SEED");
+    let seeds = one.map_or(0..number("SIM_SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
     let mut totals = check::Totals::default();
     for seed in seeds {
         let mut world = World::new(seed);
@@ -42,9 +42,9 @@ fn nodes_keep_their_promises_whatever_the_network_does() {
             eprintln!("seed {seed} failed; replay with SIM_SEED={seed}. The last events:\n  {log}");
             panic::resume_unwind(payload);
         }
-        totals.add(&world.totals);
+        totals.add(world.totals);
     }
-    if std::env::var("SIM_SEED").is_err() {
+    if one.is_none() {
         totals.saw_everything();
     }
 }

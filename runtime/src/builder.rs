@@ -35,6 +35,7 @@ pub struct Builder {
     ask_timeout: Duration,
     stop_grace: Duration,
     blocking_threads: usize,
+    recent: usize,
     hooks: Option<Arc<dyn Hooks>>,
 }
 
@@ -48,6 +49,7 @@ impl Builder {
             ask_timeout: ASK_TIMEOUT,
             stop_grace: STOP_GRACE,
             blocking_threads: BLOCKING_THREADS,
+            recent: 0,
             hooks: None,
         }
     }
@@ -98,6 +100,24 @@ impl Builder {
         self
     }
 
+    /// How many of the messages that an actor received last are named, with their ages, when it crashes. By
+    /// default none: then nothing is kept. Otherwise each message costs its receiver some tens of
+    /// nanoseconds more, and each actor a few hundred bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use wharf_runtime::Node;
+    /// let node = Node::builder().recent_messages(8).start()?;
+    /// # node.stop().await;
+    /// # Ok::<(), wharf_runtime::StartError>(())
+    /// # }).unwrap();
+    /// ```
+    pub const fn recent_messages(mut self, count: usize) -> Self {
+        self.recent = count;
+        self
+    }
+
     /// Callbacks at six points of the runtime.
     pub fn hooks(mut self, hooks: impl Hooks) -> Self {
         self.hooks = Some(Arc::new(hooks));
@@ -143,13 +163,24 @@ impl Builder {
         let id = self.id.unwrap_or_else(random_id);
         let name = self.name.unwrap_or_else(|| format!("node-{id}").into());
         let seed = self.seed.unwrap_or_else(random::unseeded);
-        let Self { ask_timeout, stop_grace, blocking_threads, hooks, .. } = self;
+        let Self { ask_timeout, stop_grace, blocking_threads, recent, hooks, .. } = self;
         make_shared(|at| {
             let now = clock.now();
             let workers: Box<[Worker]> = (0..workers).map(|index| Worker::new(index, at, now)).collect();
             let scheduler = Scheduler::new(workers, tokio);
             NodeShared::new(
-                Parts { id, name, clock, hooks, core, ask_timeout, stop_grace, blocking_threads, seed },
+                Parts {
+                    id,
+                    name,
+                    clock,
+                    hooks,
+                    core,
+                    ask_timeout,
+                    stop_grace,
+                    blocking_threads,
+                    recent,
+                    seed,
+                },
                 scheduler,
             )
         })

@@ -20,7 +20,7 @@ pub trait Hooks: Send + Sync + 'static {
     }
 
     /// An actor ended in a way that nobody asked for.
-    fn actor_crashed(&self, report: &CrashReport<'_>) {
+    fn actor_crashed(&self, report: &CrashReport) {
         let _ = report;
     }
 

@@ -60,7 +60,8 @@ pub use crate::cell::pooled::Pooled;
 pub use crate::cell::reply::Reply;
 pub use crate::cell::run::Outcome;
 pub use crate::cell::state::Overflow;
-pub use crate::crash::CrashReport;
+pub use crate::crash::desk::CrashDesk;
+pub use crate::crash::{CrashDecision, CrashReport, RecentMessage, Supervision};
 pub use crate::dead_letter::{DeadLetter, DeadLetterCause};
 pub use crate::error::{
     AskError, Elapsed, LookupError, RegisterError, SaveQueueFull, SendError, StartError, StashFull,
@@ -72,8 +73,8 @@ pub use crate::mailbox::ask::Ask;
 pub use crate::mailbox::reserve::{Permit, Reserve};
 pub use crate::mailbox::send::Send;
 pub use crate::mailbox::{
-    Event, Mailbox, Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Serve, Undelivered, exit_watch,
-    serve,
+    Event, Mailbox, Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout, Serve, Stopped, Undelivered,
+    exit_watch, serve,
 };
 pub use crate::node::{Node, NodeStats};
 pub use crate::offload::{TaskError, catch_panic};

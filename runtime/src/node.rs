@@ -16,6 +16,7 @@ use crate::cell::proxy::Proxies;
 use crate::cell::run::Outcome;
 use crate::cell::state::Code;
 use crate::crash::CrashReport;
+use crate::crash::desk::HeldCrashes;
 use crate::dead_letter::{Audience, DeadLetter, DeadLetterCause, DeadLetters};
 use crate::directory::Directory;
 use crate::error::{LookupError, RegisterError, StartError};
@@ -59,6 +60,9 @@ pub struct NodeShared {
     pub(crate) ask_timeout: Duration,
     pub(crate) stop_grace: Duration,
     pub(crate) offload: Offload,
+    /// How many of the messages that an actor received last its crash report has.
+    pub(crate) recent: usize,
+    pub(crate) held_crashes: HeldCrashes,
     /// The next seat's seed.
     seeds: AtomicU64,
     dead_letters: DeadLetters,
@@ -83,6 +87,7 @@ pub(crate) struct Parts {
     pub(crate) ask_timeout: Duration,
     pub(crate) stop_grace: Duration,
     pub(crate) blocking_threads: usize,
+    pub(crate) recent: usize,
     pub(crate) seed: u64,
 }
 
@@ -102,6 +107,8 @@ impl NodeShared {
             ask_timeout: parts.ask_timeout,
             stop_grace: parts.stop_grace,
             offload: Offload::new(parts.blocking_threads),
+            recent: parts.recent,
+            held_crashes: HeldCrashes::default(),
             seeds: AtomicU64::new(parts.seed),
             dead_letters: DeadLetters::default(),
             observers: Mutex::new(Vec::new()),
@@ -129,6 +136,14 @@ impl NodeShared {
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The time: on a worker, as of its last look at the clock.
+    pub fn coarse_now(&self) -> Timestamp {
+        Seat::with(|seat| match seat {
+            Some(seat) if std::ptr::eq(seat.node(), self) && seat.worker().is_some() => seat.now(),
+            _ => self.now(),
+        })
     }
 
     /// Sets an alarm that belongs to no worker.
@@ -289,7 +304,15 @@ impl NodeShared {
         observers.iter().filter_map(Weak::upgrade).collect()
     }
 
-    pub(crate) fn report_crash(&self, report: &CrashReport<'_>) {
+    /// Reports a crash, unless whoever supervises the actor is to say first what comes of it.
+    pub(crate) fn report_crash(&self, report: CrashReport) {
+        if let Some(report) = self.held_crashes.hold(report) {
+            self.publish_crash(&report);
+        }
+    }
+
+    /// Tells everyone of a crash.
+    pub(crate) fn publish_crash(&self, report: &CrashReport) {
         report.log();
         if let Some(hooks) = &self.hooks {
             hooks.actor_crashed(report);

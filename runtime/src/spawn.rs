@@ -165,7 +165,7 @@ impl Spawn {
             site: self.site.unwrap_or(site),
             parent,
             kind,
-            last_words: false,
+            recent: self.node.shared().recent,
         };
         let (label, link, node) = (self.label, self.link, self.node);
         run::spawn(node.pointer(), birth, |pid| {

@@ -38,11 +38,7 @@ pub(crate) struct Deadline {
 impl Deadline {
     /// `after` from now.
     pub(crate) fn after(node: &NodeShared, after: Duration) -> Self {
-        let now = Seat::with(|seat| match seat {
-            Some(seat) if ptr::eq(seat.node(), node) && seat.worker().is_some() => seat.now(),
-            _ => node.now(),
-        });
-        Self { due: now.saturating_add(after), alarm: None }
+        Self { due: node.coarse_now().saturating_add(after), alarm: None }
     }
 
     /// Ready once the time has come.

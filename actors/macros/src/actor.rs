@@ -203,6 +203,10 @@ fn implement(
                 #body
             }
 
+            fn kind(__msg: &Self::Msg) -> &'static str {
+                #wharf::macro_support::Kind::kind(__msg)
+            }
+
             #(#hooks)*
         }
     }

@@ -124,9 +124,25 @@ impl Interface {
             quote!(Self::#variant(_) => #name)
         });
         let names = names.chain(part_names);
+        let kinds = self.methods.iter().map(|Method { name, variant, cfgs, .. }| {
+            let name = name.to_string();
+            let name = name.trim_start_matches("r#");
+            quote!(#(#cfgs)* Self::#variant { .. } => #name)
+        });
+        let part_kinds = self.parts.iter().map(|Part { variant, .. }| {
+            quote!(Self::#variant(ref __part) => #wharf::macro_support::Kind::kind(__part))
+        });
+        let kinds = kinds.chain(part_kinds);
         quote! {
             #[doc = #doc]
             #visibility enum #message #with #wheres { #(#variants),* }
+
+            #[automatically_derived]
+            impl #with #wharf::macro_support::Kind for #message #of #wheres {
+                fn kind(&self) -> &'static str {
+                    match *self { #(#kinds),* }
+                }
+            }
 
             #[automatically_derived]
             impl #with ::core::fmt::Debug for #message #of #wheres {

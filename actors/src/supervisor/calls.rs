@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf_runtime::{ActorId, AnyPid, AskError, ExitReason, Pid, Reply};
+use wharf_runtime::{ActorId, AnyPid, AskError, ExitReason, Pid, Reply, Stopped};
 
 use super::{ChildKind, ChildSpec, Restart};
 
@@ -372,12 +372,12 @@ impl<M: Send + 'static> Supervised<M> {
         self.supervisor.stop();
     }
 
-    /// Waits until its supervisor has ended; gives the reason.
+    /// Waits until its supervisor has ended; gives the reason, also when it had ended before.
     ///
     /// # Cancel safety
     /// Nothing is lost; call it again.
-    pub async fn stopped(&self) -> ExitReason {
-        self.supervisor.stopped().await
+    pub fn stopped(&self) -> Stopped {
+        self.supervisor.stopped()
     }
 }
 

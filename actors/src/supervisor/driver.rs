@@ -12,12 +12,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use wharf_runtime::{
-    ActorId, AnyPid, Capacity, Down, Exit, ExitReason, Mailbox, MonitorRef, Pid, Pooled, RegisterError,
-    Reply, Timer, sleep,
+    ActorId, AnyPid, Capacity, CrashDecision, Down, Exit, ExitReason, Mailbox, MonitorRef, Pid, Pooled,
+    RegisterError, Reply, Timer, sleep,
 };
 
 use super::calls::{ChildCounts, ChildError, ChildInfo, ChildStatus, Command, SupervisorMsg};
 use super::intensity::{Allowance, Window};
+use super::reports::Reports;
 use super::spec::{Begun, ChildKind, ChildSpec, Shutdown};
 use super::strategy::{Decision, Ended, Strategy, decide, decide_stopped};
 use super::{Escalation, Supervisor};
@@ -136,6 +137,7 @@ pub(super) struct Supervising {
     /// Whom to tell when all are started.
     begun: Option<Begun>,
     parent: Option<ActorId>,
+    reports: Reports,
 }
 
 impl From<Supervisor> for Supervising {
@@ -148,6 +150,7 @@ impl From<Supervisor> for Supervising {
             starting: None,
             begun: None,
             parent: None,
+            reports: Reports::default(),
         }
     }
 }
@@ -189,6 +192,7 @@ impl Actor for Supervising {
 
     async fn started(&mut self, cx: &mut Cx) -> Result<(), ExitReason> {
         cx.trap_exit(true);
+        self.reports.open(cx);
         self.parent = cx.parent();
         // Its end is not to wait behind calls.
         if let Some(parent) = self.parent.and_then(|parent| cx.node().find(parent)) {
@@ -237,6 +241,8 @@ impl Actor for Supervising {
         for child in self.children.iter().rev() {
             if let Some(pid) = child.pid() {
                 end(&child.spec, pid, cx).await;
+                let decision = CrashDecision::LeaveStopping;
+                self.reports.publish(pid.id(), &child.spec.id, &self.window, decision, cx);
             }
         }
     }
@@ -344,6 +350,8 @@ impl Supervising {
             && !self.children[at].pid().is_some_and(AnyPid::is_alive)
         {
             self.handle_end(at, reason, cx)?;
+        } else {
+            self.reports.pass_on(who);
         }
         if self.starting == Some(who) && self.find_alive(who).is_none() {
             self.starting = None;
@@ -355,11 +363,18 @@ impl Supervising {
     /// A child has ended.
     fn handle_end(&mut self, at: usize, reason: ExitReason, cx: &mut Cx) -> Result<(), ExitReason> {
         let child = &mut self.children[at];
-        let State::Alive { phase, monitor, .. } = std::mem::replace(&mut child.state, State::Idle) else {
+        let State::Alive { pid, phase, monitor } = std::mem::replace(&mut child.state, State::Idle) else {
             return Ok(());
         };
         cx.demonitor(monitor);
         let restart = child.spec.restart;
+        let leave = match phase {
+            _ if cx.node().is_stopping() => CrashDecision::LeaveStopping,
+            Phase::Stopping(_) => CrashDecision::LeaveStopping,
+            Phase::Starting(Cause::First) => CrashDecision::FailToStart,
+            Phase::Starting(Cause::Added | Cause::Demand) => CrashDecision::TellCaller,
+            Phase::Starting(Cause::Restart) | Phase::Running => CrashDecision::LeaveTemporary,
+        };
         let decision = match phase {
             Phase::Stopping(timer) => {
                 let _ = timer.is_some_and(|timer| timer.cancel());
@@ -373,14 +388,23 @@ impl Supervising {
             // It was asked to stop with all others, and nobody could be started any more.
             _ if cx.node().is_stopping() => Decision::Retire,
             Phase::Starting(Cause::Restart) => decide(restart, Ended::Restart),
-            Phase::Starting(cause) => return self.handle_failed_start(at, cause, reason, cx),
+            Phase::Starting(cause) => {
+                self.publish(at, pid.id(), leave, cx);
+                return self.handle_failed_start(at, cause, reason, cx);
+            }
             Phase::Running => decide(restart, Ended::Run(&reason)),
         };
         if decision == Decision::Restart {
-            return self.restart(at, reason, cx);
+            return self.restart(at, Some(pid.id()), reason, cx);
         }
+        self.publish(at, pid.id(), leave, cx);
         self.settle(at, decision);
         Ok(())
+    }
+
+    /// The child that was `who` has ended, and this follows.
+    fn publish(&mut self, at: usize, who: ActorId, decision: CrashDecision, cx: &Cx) {
+        self.reports.publish(who, &self.children[at].spec.id, &self.window, decision, cx);
     }
 
     /// What becomes of a child that is not to be alive.
@@ -389,14 +413,29 @@ impl Supervising {
         child.state = State::Idle;
         child.answer_waiting();
         if decision == Decision::Forget {
-            self.children.remove(at);
+            let child = self.children.remove(at);
+            self.reports.forget(&child.spec.id);
         }
     }
 
-    /// Starts a child anew, because it ended for `reason`, or gives up.
-    fn restart(&mut self, at: usize, reason: ExitReason, cx: &mut Cx) -> Result<(), ExitReason> {
+    /// Starts a child anew, because it ended (as `who`, if it ever was somebody) for `reason`, or gives up.
+    fn restart(
+        &mut self,
+        at: usize,
+        who: Option<ActorId>,
+        reason: ExitReason,
+        cx: &mut Cx,
+    ) -> Result<(), ExitReason> {
         let child = self.children[at].id();
-        if self.window.count(cx.now()) == Allowance::Exceeded {
+        let allowance = self.window.count(cx.now());
+        if let Some(who) = who {
+            let decision = match allowance {
+                Allowance::Granted => CrashDecision::Restart,
+                Allowance::Exceeded => CrashDecision::GiveUp,
+            };
+            self.publish(at, who, decision, cx);
+        }
+        if allowance == Allowance::Exceeded {
             let (restarts, period) = (self.window.restarts() - 1, self.window.period());
             return Err(escalate(Escalation::TooManyRestarts { child, restarts, period, last: reason }));
         }
@@ -414,7 +453,7 @@ impl Supervising {
                 self.settle(at, Decision::Retire);
                 Ok(())
             }
-            State::Retrying(reason) => self.restart(at, reason.clone(), cx),
+            State::Retrying(reason) => self.restart(at, None, reason.clone(), cx),
             State::Idle | State::Alive { .. } => Ok(()),
         }
     }

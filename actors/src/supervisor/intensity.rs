@@ -14,8 +14,32 @@ use wharf_runtime::Timestamp;
 pub(super) struct Window {
     intensity: u32,
     period: Duration,
-    /// In order of time. Never longer than the intensity and one.
-    restarts: VecDeque<Timestamp>,
+    /// Never longer than the intensity and one.
+    restarts: History,
+}
+
+/// What happened of late, in order of time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History(VecDeque<Timestamp>);
+
+impl History {
+    const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    /// Adds what happens at `now`, which must not be earlier than what did before, and forgets what is
+    /// older than `period`.
+    pub(super) fn add(&mut self, now: Timestamp, period: Duration) {
+        while self.0.front().is_some_and(|first| now.saturating_since(*first) > period) {
+            self.0.pop_front();
+        }
+        self.0.push_back(now);
+    }
+
+    /// How often it had happened when it was added to last, that time included.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// Whether a restart may be made.
@@ -31,21 +55,23 @@ pub(super) enum Allowance {
 impl Window {
     /// At most `intensity` restarts within `period`.
     pub(super) const fn new(intensity: u32, period: Duration) -> Self {
-        Self { intensity, period, restarts: VecDeque::new() }
+        Self { intensity, period, restarts: History::new() }
     }
 
     /// Counts a restart at `now`, which must not be earlier than the one before.
     pub(super) fn count(&mut self, now: Timestamp) -> Allowance {
-        while self.restarts.front().is_some_and(|first| now.saturating_since(*first) > self.period) {
-            self.restarts.pop_front();
-        }
-        self.restarts.push_back(now);
+        self.restarts.add(now, self.period);
         if self.restarts.len() > self.intensity as usize { Allowance::Exceeded } else { Allowance::Granted }
     }
 
     /// How many restarts counted when the last one was made, that one included.
     pub(super) fn restarts(&self) -> usize {
         self.restarts.len()
+    }
+
+    /// How many of them are made.
+    pub(super) const fn intensity(&self) -> u32 {
+        self.intensity
     }
 
     /// How long a restart counts.

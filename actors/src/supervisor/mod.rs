@@ -48,6 +48,7 @@
 mod calls;
 mod driver;
 mod intensity;
+mod reports;
 mod spec;
 mod strategy;
 

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
-use wharf_runtime::{ActorId, CrashReport, ExitReason, Timestamp};
-
-use super::json::Object;
+use wharf_runtime::{ActorId, CrashReport, ExitReason, RecentMessage, Supervision, Timestamp};
 
 /// A crash report of its own, for whoever [subscribes](crate::NodeExt::crash_reports).
 ///
@@ -26,12 +25,17 @@ pub struct CrashRecord {
     pub spawned_at: &'static Location<'static>,
     /// Who spawned it, who spawned that one, and so on, with their labels.
     pub ancestors: Vec<(ActorId, Option<Arc<str>>)>,
+    /// How long it had lived, to a millisecond.
+    pub age: Duration,
     /// Messages it had received.
     pub received: u64,
     /// The type of the message it received last.
     pub last_message: Option<&'static str>,
     /// Who sent that one, with the label, when it was an actor or guest.
     pub last_sender: Option<(ActorId, Option<Arc<str>>)>,
+    /// The messages it received last, the newest last, as many as
+    /// [`Builder::recent_messages`](crate::Builder::recent_messages) says: by default none.
+    pub recent: Vec<RecentMessage>,
     /// Messages that were waiting.
     pub queued: u64,
     /// Whether it trapped exits.
@@ -40,66 +44,48 @@ pub struct CrashRecord {
     pub links: Vec<ActorId>,
     /// Who monitored it.
     pub monitored_by: Vec<ActorId>,
+    /// What its supervisor makes of it, if it has one that is there to decide.
+    pub supervision: Option<Supervision>,
     /// When, by the node's clock.
     pub at: Timestamp,
     text: Box<str>,
 }
 
-impl From<&CrashReport<'_>> for CrashRecord {
-    fn from(report: &CrashReport<'_>) -> Self {
+impl From<&CrashReport> for CrashRecord {
+    fn from(report: &CrashReport) -> Self {
         Self {
             id: report.id,
-            label: report.label.map(Arc::from),
+            label: report.label.clone(),
             actor: report.actor_name(),
             reason: report.reason.clone(),
             spawned_at: report.spawned_at,
             ancestors: report.ancestors.clone(),
+            age: report.age,
             received: report.received,
             last_message: report.last_message,
             last_sender: report.last_sender.clone(),
+            recent: report.recent.clone(),
             queued: report.queued,
             trap_exit: report.trap_exit,
             links: report.links.clone(),
             monitored_by: report.monitored_by.clone(),
+            supervision: report.supervision.clone(),
             at: report.at,
             text: report.to_string().into(),
         }
     }
 }
 
+#[cfg(feature = "json")]
 impl CrashRecord {
     /// The record as one JSON object, for machines. Ids and reasons are strings, as they are printed;
-    /// `at_nanos` is nanoseconds of the node's clock.
+    /// `at_nanos` is nanoseconds of the node's clock. With the feature `json`.
     ///
     /// # Examples
     /// See [`NodeExt::crash_reports`](crate::NodeExt::crash_reports).
     #[must_use]
     pub fn to_json(&self) -> String {
-        let actor = |(id, label): &(ActorId, Option<Arc<str>>)| {
-            Object::new().text("id", Some(id)).text("label", label.as_deref())
-        };
-        let location = match &self.reason {
-            ExitReason::Panicked(info) => info.location(),
-            _ => None,
-        };
-        Object::new()
-            .text("id", Some(self.id))
-            .text("label", self.label.as_deref())
-            .text("actor", Some(self.actor))
-            .text("reason", Some(&self.reason))
-            .text("location", location)
-            .text("spawned_at", Some(self.spawned_at))
-            .objects("ancestors", self.ancestors.iter().map(actor))
-            .number("received", self.received)
-            .text("last_message", self.last_message)
-            .text("last_sender", self.last_sender.as_ref().map(|(id, _)| id))
-            .text("last_sender_label", self.last_sender.as_ref().and_then(|(_, label)| label.as_deref()))
-            .number("queued", self.queued)
-            .truth("trap_exit", self.trap_exit)
-            .texts("links", &self.links)
-            .texts("monitored_by", &self.monitored_by)
-            .number("at_nanos", self.at.as_nanos())
-            .finish()
+        super::json::written(self)
     }
 }
 

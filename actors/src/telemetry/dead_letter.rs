@@ -5,8 +5,6 @@ use std::ops::Deref;
 
 use wharf_runtime::DeadLetter;
 
-use super::json::Object;
-
 /// A dead letter of its own, for whoever [subscribes](crate::NodeExt::dead_letters): the facts of a
 /// [`DeadLetter`], to which it dereferences, with a text for people and one for machines.
 #[derive(Clone, Debug)]
@@ -16,24 +14,18 @@ impl DeadLetterRecord {
     pub(super) const fn new(letter: DeadLetter) -> Self {
         Self(letter)
     }
+}
 
+#[cfg(feature = "json")]
+impl DeadLetterRecord {
     /// The record as one JSON object, for machines. Ids and reasons are strings, as they are printed;
-    /// `at_nanos` is nanoseconds of the node's clock.
+    /// `at_nanos` is nanoseconds of the node's clock. With the feature `json`.
     ///
     /// # Examples
     /// See [`NodeExt::dead_letters`](crate::NodeExt::dead_letters).
     #[must_use]
     pub fn to_json(&self) -> String {
-        Object::new()
-            .text("message", Some(self.message))
-            .text("to", Some(self.to))
-            .text("to_label", self.to_label.as_deref())
-            .text("from", self.from)
-            .text("from_label", self.from_label.as_deref())
-            .text("cause", Some(self.cause))
-            .text("receiver_ended", self.receiver_ended.as_ref())
-            .number("at_nanos", self.at.as_nanos())
-            .finish()
+        super::json::written(self)
     }
 }
 

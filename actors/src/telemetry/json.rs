@@ -1,99 +1,122 @@
-//! A JSON object, written field by field (RFC 8259). Numbers are integers.
+//! Records as JSON objects: ids and reasons as they are printed, times as numbers.
 
-use std::fmt::{Display, Write};
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// An object under way.
-pub(super) struct Object(String);
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use wharf_runtime::{ActorId, ExitReason, RecentMessage, Supervision};
 
-impl Object {
-    pub(super) fn new() -> Self {
-        Self(String::from("{"))
-    }
+use super::{CrashRecord, DeadLetterRecord};
 
-    /// A string, or `null`.
-    pub(super) fn text(mut self, key: &str, value: Option<impl Display>) -> Self {
-        self.key(key);
-        match value {
-            Some(value) => push_string(&mut self.0, &value.to_string()),
-            None => self.0.push_str("null"),
-        }
-        self
-    }
+/// A value as it is printed.
+struct Text<T>(T);
 
-    /// A number.
-    pub(super) fn number(mut self, key: &str, value: u64) -> Self {
-        self.key(key);
-        self.0.push_str(&value.to_string());
-        self
-    }
-
-    /// `true` or `false`.
-    pub(super) fn truth(mut self, key: &str, value: bool) -> Self {
-        self.key(key);
-        self.0.push_str(if value { "true" } else { "false" });
-        self
-    }
-
-    /// An array of strings.
-    pub(super) fn texts<T: Display>(self, key: &str, values: impl IntoIterator<Item = T>) -> Self {
-        self.array(key, values, |out, value| push_string(out, &value.to_string()))
-    }
-
-    /// An array of objects.
-    pub(super) fn objects(self, key: &str, values: impl IntoIterator<Item = Self>) -> Self {
-        self.array(key, values, |out, value| out.push_str(&value.finish()))
-    }
-
-    /// The text of the whole object.
-    pub(super) fn finish(mut self) -> String {
-        self.0.push('}');
-        self.0
-    }
-
-    fn array<T>(
-        mut self,
-        key: &str,
-        values: impl IntoIterator<Item = T>,
-        push: impl Fn(&mut String, T),
-    ) -> Self {
-        self.key(key);
-        self.0.push('[');
-        for (at, value) in values.into_iter().enumerate() {
-            if at > 0 {
-                self.0.push(',');
-            }
-            push(&mut self.0, value);
-        }
-        self.0.push(']');
-        self
-    }
-
-    fn key(&mut self, key: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
-        }
-        push_string(&mut self.0, key);
-        self.0.push(':');
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 
-fn push_string(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => {
-                // Writing to a string does not fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
+fn texts<T: Display>(values: &[T]) -> Vec<Text<&T>> {
+    values.iter().map(Text).collect()
+}
+
+/// Whole milliseconds; as many as there can be, where it is more.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// An actor and its label.
+struct Labelled<'a>(&'a (ActorId, Option<Arc<str>>));
+
+impl Serialize for Labelled<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self((id, label)) = self;
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("id", &Text(id))?;
+        object.serialize_entry("label", &label.as_deref())?;
+        object.end()
     }
-    out.push('"');
+}
+
+struct Recent<'a>(&'a RecentMessage);
+
+impl Serialize for Recent<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("kind", self.0.kind)?;
+        object.serialize_entry("age_millis", &millis(self.0.age))?;
+        object.end()
+    }
+}
+
+struct Supervised<'a>(&'a Supervision);
+
+impl Serialize for Supervised<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let of = self.0;
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("supervisor", &Text(of.supervisor))?;
+        object.serialize_entry("child", &*of.child)?;
+        object.serialize_entry("crashes", &of.crashes)?;
+        object.serialize_entry("restarts", &of.restarts)?;
+        object.serialize_entry("intensity", &of.intensity)?;
+        object.serialize_entry("period_millis", &millis(of.period))?;
+        object.serialize_entry("decision", of.decision.as_str())?;
+        object.end()
+    }
+}
+
+impl Serialize for CrashRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let location = match &self.reason {
+            ExitReason::Panicked(info) => info.location(),
+            _ => None,
+        };
+        let sender = self.last_sender.as_ref();
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("id", &Text(self.id))?;
+        object.serialize_entry("label", &self.label.as_deref())?;
+        object.serialize_entry("actor", self.actor)?;
+        object.serialize_entry("reason", &Text(&self.reason))?;
+        object.serialize_entry("location", &location)?;
+        object.serialize_entry("spawned_at", &Text(self.spawned_at))?;
+        object.serialize_entry("ancestors", &self.ancestors.iter().map(Labelled).collect::<Vec<_>>())?;
+        object.serialize_entry("age_millis", &millis(self.age))?;
+        object.serialize_entry("received", &self.received)?;
+        object.serialize_entry("last_message", &self.last_message)?;
+        object.serialize_entry("last_sender", &sender.map(|(id, _)| Text(id)))?;
+        object.serialize_entry("last_sender_label", &sender.and_then(|(_, label)| label.as_deref()))?;
+        object.serialize_entry("recent", &self.recent.iter().map(Recent).collect::<Vec<_>>())?;
+        object.serialize_entry("queued", &self.queued)?;
+        object.serialize_entry("trap_exit", &self.trap_exit)?;
+        object.serialize_entry("links", &texts(&self.links))?;
+        object.serialize_entry("monitored_by", &texts(&self.monitored_by))?;
+        object.serialize_entry("supervision", &self.supervision.as_ref().map(Supervised))?;
+        object.serialize_entry("at_nanos", &self.at.as_nanos())?;
+        object.end()
+    }
+}
+
+impl Serialize for DeadLetterRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("message", self.message)?;
+        object.serialize_entry("to", &Text(self.to))?;
+        object.serialize_entry("to_label", &self.to_label.as_deref())?;
+        object.serialize_entry("from", &self.from.map(Text))?;
+        object.serialize_entry("from_label", &self.from_label.as_deref())?;
+        object.serialize_entry("cause", &Text(self.cause))?;
+        object.serialize_entry("receiver_ended", &self.receiver_ended.as_ref().map(Text))?;
+        object.serialize_entry("at_nanos", &self.at.as_nanos())?;
+        object.end()
+    }
+}
+
+/// The text of a record, whose keys are strings and whose values can all be written.
+pub(super) fn written(record: &impl Serialize) -> String {
+    serde_json::to_string(record).unwrap_or_else(|error| unreachable!("a record can be written: {error}"))
 }
 
 #[cfg(test)]
@@ -102,27 +125,7 @@ mod tests {
 
     #[test]
     fn strings_are_escaped_as_json_wants_it() {
-        let text = Object::new().text("q\"", Some("a\"b\\c\nd\re\tf\u{1}g\u{1f}é\u{7f}😀/")).finish();
-        assert_eq!(text, r#"{"q\"":"a\"b\\c\nd\re\tf\u0001g\u001fé"#.to_owned() + "\u{7f}😀/\"}");
-    }
-
-    #[test]
-    fn all_kinds_of_values_are_written() {
-        let inner = || Object::new().number("n", u64::MAX);
-        let text = Object::new()
-            .text("nothing", None::<&str>)
-            .truth("yes", true)
-            .truth("no", false)
-            .texts("texts", ["a", "b"])
-            .texts("none", None::<&str>)
-            .objects("objects", [inner(), inner()])
-            .finish();
-        let n = u64::MAX;
-        let expected = format!(
-            "{{\"nothing\":null,\"yes\":true,\"no\":false,\"texts\":[\"a\",\"b\"],\"none\":[],\
-             \"objects\":[{{\"n\":{n}}},{{\"n\":{n}}}]}}"
-        );
-        assert_eq!(text, expected);
-        assert_eq!(Object::new().finish(), "{}");
+        let text = written(&Text("a\"b\\c\nd\re\tf\u{1}g\u{1f}é\u{7f}😀/"));
+        assert_eq!(text, r#""a\"b\\c\nd\re\tf\u0001g\u001fé"#.to_owned() + "\u{7f}😀/\"");
     }
 }

@@ -1,12 +1,17 @@
-//! Crashes and dead letters: what is told of them, in text and as JSON, and subscriptions to them.
+//! Crashes and dead letters: what is told of them, in text and (with the feature `json`) as JSON, and
+//! subscriptions to them.
 //!
 //! The runtime logs both by `tracing`: a crash as one ERROR event of the target `wharf::crash`, dead
 //! letters as WARN events of the target `wharf::dead_letter`, the first 10 in a second of each cause
 //! and message type, and then how many there were. Orderly ends are silent; what is left in mailboxes
 //! when a node stops is counted and not listed.
+//!
+//! The crash of a supervisor's child is reported when the supervisor has decided what follows, so that
+//! the report can say it: see [`Supervision`].
 
 mod crash;
 mod dead_letter;
+#[cfg(feature = "json")]
 mod json;
 
 use std::fmt;
@@ -20,6 +25,7 @@ use wharf_runtime::{CrashReport, DeadLetter, Hooks, Mailbox, Node, Pid};
 
 pub use self::crash::CrashRecord;
 pub use self::dead_letter::DeadLetterRecord;
+pub use wharf_runtime::{CrashDecision, RecentMessage, Supervision};
 
 /// A subscription to what happens on a node: to [dead letters](crate::NodeExt::dead_letters) or
 /// [crashes](crate::NodeExt::crash_reports).
@@ -67,7 +73,7 @@ impl<T: Send + 'static> Observer<T> {
 }
 
 impl Hooks for Observer<CrashRecord> {
-    fn actor_crashed(&self, report: &CrashReport<'_>) {
+    fn actor_crashed(&self, report: &CrashReport) {
         self.tell(report.into());
     }
 }

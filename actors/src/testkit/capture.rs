@@ -56,7 +56,7 @@ impl Hooks for Capture {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    fn actor_crashed(&self, report: &CrashReport<'_>) {
+    fn actor_crashed(&self, report: &CrashReport) {
         self.records().crashes.push(report.into());
     }
 

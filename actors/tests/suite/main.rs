@@ -6,10 +6,13 @@ mod auto_traits;
 mod beside;
 mod calls;
 mod context;
+mod crashes;
 mod dropped;
 mod explored;
 mod hooks;
 mod log;
+#[cfg(all(feature = "net", feature = "macros"))]
+mod nodes;
 mod outcomes;
 mod registry;
 mod reports;

@@ -65,7 +65,7 @@ fn a_crash_report_says_who_crashed_why_over_what_and_among_whom() {
     let message = "suite::reports::AccountMsg";
     assert_eq!(lines[3], format!("  last message    {message} from {} \"teller\"", teller.0));
     assert!(lines[4].starts_with("  actor           spawned at actors/tests/suite/reports.rs:"), "{text}");
-    assert!(lines[4].ends_with(" · 1 messages"), "{text}");
+    assert!(lines[4].ends_with(" · age 0 ms · 1 messages"), "{text}");
     assert_eq!(lines[5], format!("  mailbox         0 waiting · links {parent}"));
     assert_eq!(lines[6], format!("  ancestors       {parent}"));
     assert_eq!(lines.len(), 7);
@@ -80,9 +80,9 @@ fn a_crash_report_says_who_crashed_why_over_what_and_among_whom() {
             "{{\"id\":\"{id}\",\"label\":\"account:17\",\"actor\":\"Account\",\
              \"reason\":\"panicked at {location}: 500 is more than there is\",\"location\":\"{location}\",\
              \"spawned_at\":\"{spawned_at}\",\"ancestors\":[{{\"id\":\"{parent}\",\"label\":null}}],\
-             \"received\":1,\"last_message\":\"{message}\",\"last_sender\":\"{}\",\
-             \"last_sender_label\":\"teller\",\"queued\":0,\"trap_exit\":false,\"links\":[\"{parent}\"],\
-             \"monitored_by\":[],\"at_nanos\":{at}}}",
+             \"age_millis\":0,\"received\":1,\"last_message\":\"{message}\",\"last_sender\":\"{}\",\
+             \"last_sender_label\":\"teller\",\"recent\":[],\"queued\":0,\"trap_exit\":false,\"links\":[\"{parent}\"],\
+             \"monitored_by\":[],\"supervision\":null,\"at_nanos\":{at}}}",
             teller.0
         )
     );

@@ -11,7 +11,7 @@ use super::ids::{FarId, FarPid, Identity, NearId};
 use super::node::ConnId;
 use super::reason::Signal;
 use super::requests::NodeRequest;
-use crate::wire::Refusal;
+use crate::wire::{ExitCause, Refusal};
 
 /// Incarnations of a peer that are remembered as over.
 const FORMER: usize = 8;
@@ -292,9 +292,6 @@ impl Peer {
     /// and not those before or after it, a link could stand for one of the two alone.
     #[must_use = "whoever waits for an effect has to be told"]
     pub(crate) fn queue(&mut self, command: Command) -> Vec<Command> {
-        if self.is_moot(&command) {
-            return Vec::new();
-        }
         let bytes = size_of_command(&command);
         let has_room = self.queue.len() < self.most_commands
             && self.queued_bytes.saturating_add(bytes) <= self.most_bytes;
@@ -323,17 +320,20 @@ impl Peer {
     /// Whether `command` has nothing to do where there is no connection: a relation that it would end
     /// ended with the last one, or waits here to begin. A monitor that waits here is taken out, so that
     /// neither is sent, and no down comes of a monitor that was taken off.
-    fn is_moot(&mut self, command: &Command) -> bool {
-        let Command::Signal { from, incarnation, to, signal } = command else { return false };
+    pub(crate) fn is_moot(&mut self, command: &Command) -> bool {
+        let Command::Signal { signal, .. } = command else { return false };
+        let begins = |queued: &Command, beginning: &Signal| {
+            pair_of(queued) == pair_of(command)
+                && matches!(queued, Command::Signal { signal, .. } if signal == beginning)
+        };
         match signal {
             Signal::Demonitor { number } => {
                 let monitor = Signal::Monitor { number: *number };
-                let of = (*from, *incarnation, to.id);
-                self.take_if(|queued| {
-                    pair_of(queued) == Some(of)
-                        && matches!(queued, Command::Signal { signal, .. } if *signal == monitor)
-                });
+                self.take_if(|queued| begins(queued, &monitor));
                 true
+            }
+            Signal::Exit { cause: ExitCause::Link, .. } => {
+                !self.queue.iter().any(|queued| begins(queued, &Signal::Link))
             }
             Signal::Down { .. } | Signal::UnlinkAck { .. } => true,
             _ => false,

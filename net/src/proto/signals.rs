@@ -120,6 +120,8 @@ impl Link {
 #[derive(Debug)]
 pub(crate) struct Relations {
     links: TwoWay<Link>,
+    /// How much is ahead in all links.
+    ahead: usize,
     /// Set by near actors on far ones.
     ours: TwoWay<()>,
     /// Set by far actors on near ones.
@@ -145,7 +147,7 @@ fn pass_if(condition: bool) -> Passage {
 
 impl Relations {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { links: TwoWay::new(), ours: TwoWay::new(), theirs: TwoWay::new(), limit }
+        Self { links: TwoWay::new(), ahead: 0, ours: TwoWay::new(), theirs: TwoWay::new(), limit }
     }
 
     /// A near actor sends `signal`. `Stale` means that the far one has no use for it.
@@ -212,6 +214,7 @@ impl Relations {
     pub(crate) fn end_near(&mut self, near: NearId, reason: &Reason) -> Vec<(FarId, Signal)> {
         let mut signals = Vec::new();
         for (_, far, _, link) in self.links.take_near(near) {
+            self.ahead -= link.ahead.len();
             // What it owed is paid, or the far end would wait for ever.
             signals.extend(link.owed().map(|number| (far, Signal::UnlinkAck { number })));
             if link.at_last() == LinkState::Active {
@@ -236,6 +239,7 @@ impl Relations {
         }
         let all = far.is_none();
         let links = if all { self.links.take_all() } else { taken(&mut self.links, far) };
+        self.ahead -= links.iter().map(|(.., link)| link.ahead.len()).sum::<usize>();
         let ours = if all { self.ours.take_all() } else { taken(&mut self.ours, far) };
         let theirs = if all { self.theirs.take_all() } else { taken(&mut self.theirs, far) };
         let links = links.into_iter().filter_map(|(near, far, _, link)| match link.at_last() {
@@ -255,7 +259,7 @@ impl Relations {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.links.len() + self.ours.len() + self.theirs.len()
+        self.links.len() + self.ahead + self.ours.len() + self.theirs.len()
     }
 
     fn link(&mut self, near: NearId, far: FarId) -> Result<Passage, CommandError> {
@@ -282,7 +286,7 @@ impl Relations {
 
     fn receive(&mut self, near: NearId, far: FarId, received: Received) -> Result<Passage, Violation> {
         let full = match self.links.get(near, far, 0) {
-            Some(link) => link.ahead.len() >= self.limit,
+            Some(_) => self.ahead >= self.limit,
             None => {
                 self.links.len() >= self.limit && matches!(received, Received::Link | Received::Unlink(_))
             }
@@ -309,7 +313,9 @@ impl Relations {
     /// Changes a link, and forgets it when nothing is left of it.
     fn change(&mut self, near: NearId, far: FarId, change: impl FnOnce(&mut Link) -> Passage) -> Passage {
         if let Some(link) = self.links.get_mut(near, far, 0) {
+            let before = link.ahead.len();
             let passage = change(link);
+            self.ahead = self.ahead - before + link.ahead.len();
             if link.is_over() {
                 self.links.remove(near, far, 0);
             }
@@ -317,6 +323,7 @@ impl Relations {
         }
         let mut link = Link::default();
         let passage = change(&mut link);
+        self.ahead += link.ahead.len();
         if !link.is_over() {
             self.links.insert(near, far, 0, link);
         }

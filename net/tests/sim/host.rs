@@ -109,7 +109,9 @@ impl Host {
         let (name, lives) = (self.name.clone(), self.lives + 1);
         *self = Self { lives, ..Self::new(name.as_str()) };
         let me = Identity { name, incarnation: lives, number: 1 };
-        let config = Config::default();
+        let mut config = Config::default();
+        // So few that it happens that there is no room.
+        config.queued_commands = 1 + usize::try_from(seed % 4).unwrap();
         let mut tables = Tables::new(u128::from(seed).to_le_bytes(), config.exports);
         tables.types.declare("Number", 1, 11);
         tables.types.declare("Number", 2, 22);

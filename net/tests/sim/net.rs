@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use wharf_net::proto::ConnId;
+use wharf_net::wire::{Decoder, Frame, Limits};
 
 /// Random numbers from one seed: splitmix64.
 #[derive(Debug)]
@@ -54,15 +55,57 @@ pub(crate) struct Wire {
     queues: [VecDeque<(Duration, Arrival)>; 2],
     /// Whether bytes to this end vanish.
     pub(crate) deaf: [bool; 2],
+    /// What is to happen to the next frame of a pair that goes to this end.
+    pub(crate) damage: [Option<Damage>; 2],
+    /// Whether something has: from then on not even an honest peer speaks the protocol here.
+    pub(crate) damaged: bool,
+    /// Whether a call over it was given up for the peer's.
+    pub(crate) abandoned: bool,
+}
+
+/// What an order of frames is checked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    Lost,
+    Repeated,
+}
+
+/// Whole frames, with one that has a place in the order of a pair lost or repeated. `None`: there is none.
+fn damaged(bytes: &[u8], damage: Damage) -> Option<Vec<u8>> {
+    let (mut decoder, mut rest) = (Decoder::new(Limits::PEER), bytes);
+    loop {
+        let start = bytes.len() - rest.len();
+        let frame = decoder.poll_frame(&mut rest).ok()??;
+        let end = bytes.len() - rest.len();
+        if matches!(frame, Frame::Send { .. } | Frame::Signal { .. }) {
+            let again = if damage == Damage::Repeated { start..end } else { end..end };
+            let kept = if damage == Damage::Repeated { ..end } else { ..start };
+            return Some([&bytes[kept], &bytes[again], &bytes[end..]].concat());
+        }
+    }
 }
 
 impl Wire {
     pub(crate) fn new(ends: [(usize, ConnId); 2]) -> Self {
-        Self { ends, queues: Default::default(), deaf: [false; 2] }
+        Self {
+            ends,
+            queues: Default::default(),
+            deaf: [false; 2],
+            damage: [None; 2],
+            damaged: false,
+            abandoned: false,
+        }
     }
 
     /// Sends to end `to`; it arrives after what was sent before.
-    pub(crate) fn send(&mut self, to: usize, at: Duration, what: Arrival) {
+    pub(crate) fn send(&mut self, to: usize, at: Duration, mut what: Arrival) {
+        if let (Some(damage), Arrival::Bytes(bytes)) = (self.damage[to], &mut what)
+            && let Some(changed) = damaged(bytes, damage)
+        {
+            *bytes = changed;
+            self.damage[to] = None;
+            self.damaged = true;
+        }
         if !self.deaf[to] {
             let at = self.queues[to].back().map_or(at, |(last, _)| at.max(*last));
             self.queues[to].push_back((at, what));

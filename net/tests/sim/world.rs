@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use wharf_net::proto::{ConnId, EndCause, HandshakeError, NodeEvent, NodeName, PeerState};
+use wharf_net::proto::{ConnId, EndCause, HandshakeError, NodeEvent, NodeName, PeerState, Violation};
 use wharf_net::wire::Refusal;
 
 use crate::check::{Books, Totals};
 use crate::host::Host;
-use crate::net::{Arrival, Random, Wire};
+use crate::net::{Arrival, Damage, Random, Wire};
 
 const STEP: Duration = Duration::from_millis(10);
 const FAULTS_UNTIL: Duration = Duration::from_secs(25);
@@ -36,10 +36,14 @@ pub(crate) struct World {
     opening: Vec<Opening>,
     /// Those that were opened to an address.
     unnamed: BTreeSet<(usize, ConnId)>,
+    /// Wires that will be cut, and when.
+    cuts: Vec<(Duration, usize)>,
     /// Until when two hosts can't reach each other.
     parted: Vec<(Duration, usize, usize)>,
     dead_until: Vec<Option<Duration>>,
     pub(crate) calm: bool,
+    /// Whether there was a fault.
+    disturbed: bool,
 }
 
 impl World {
@@ -59,8 +63,10 @@ impl World {
             log: VecDeque::new(),
             opening: Vec::new(),
             unnamed: BTreeSet::new(),
+            cuts: Vec::new(),
             parted: Vec::new(),
             calm: false,
+            disturbed: false,
         }
     }
 
@@ -112,6 +118,9 @@ impl World {
     fn step(&mut self, busy: bool) {
         self.now += STEP;
         let now = self.now;
+        for (_, wire) in self.cuts.extract_if(.., |(at, _)| *at <= now) {
+            self.wires[wire].cut(now);
+        }
         for host in 0..self.hosts.len() {
             if self.dead_until[host].is_some_and(|until| now >= until || self.calm) {
                 self.dead_until[host] = None;
@@ -250,6 +259,11 @@ impl World {
             }
             NodeEvent::Up { conn, peer } => {
                 self.note(format!("{host} up with {peer} on {conn:?}"));
+                let wire = self.hosts[host].wires[&conn].0;
+                // Else each end takes the other's call and gives up its own, and none goes on. After a fault
+                // that may be, as one of the two calls may have failed.
+                let in_vain = self.wires[wire].abandoned && !self.disturbed;
+                assert!(!in_vain, "{host} goes on with a call that was given up");
                 self.totals.joined += u64::from(self.unnamed.contains(&(host, conn)));
                 let to = self.index_of(&peer.name);
                 let before = self.hosts[host].up.insert(to, (conn, peer.incarnation));
@@ -257,8 +271,12 @@ impl World {
             }
             NodeEvent::Down { conn, peer, cause } => {
                 self.note(format!("{host} down with {peer} on {conn:?}: {cause}"));
-                // Nobody here breaks the protocol, whatever the network does.
-                assert!(!matches!(cause, EndCause::Violation(_) | EndCause::Accused), "{cause}");
+                // Nobody here breaks the protocol, whatever the network does, but lose or repeat a frame.
+                let wire = self.hosts[host].wires[&conn].0;
+                let blamed = matches!(cause, EndCause::Violation(_) | EndCause::Accused);
+                assert!(!blamed || self.wires[wire].damaged, "{cause}");
+                let noticed = matches!(cause, EndCause::Violation(Violation::Sequence { .. }));
+                self.totals.out_of_order += u64::from(noticed);
                 self.totals.silent += u64::from(cause == EndCause::Silent);
                 self.totals.superseded += u64::from(cause == EndCause::Superseded);
                 let to = self.index_of(&peer.name);
@@ -279,6 +297,14 @@ impl World {
                     assert_eq!(self.hosts[host].up[&self.index_of(&peer.name)].1, peer.incarnation);
                     self.totals.known += 1;
                 }
+                if error == HandshakeError::Abandoned
+                    && let Some(&(wire, end)) = self.hosts[host].wires.get(&conn)
+                {
+                    let (other, theirs) = self.wires[wire].ends[1 - end];
+                    let up = self.hosts[other].up.get(&host).is_some_and(|(conn, _)| *conn == theirs);
+                    assert!(!up || self.disturbed, "{host} gives up a call that {other} goes on with");
+                    self.wires[wire].abandoned = true;
+                }
                 if error == HandshakeError::Refusing(Refusal::BothDialled) {
                     self.totals.both_dialled += 1;
                 }
@@ -288,9 +314,10 @@ impl World {
     }
 
     fn fault(&mut self) {
+        self.disturbed = true;
         let now = self.now;
         let host = self.random.below(self.hosts.len());
-        match self.random.below(7) {
+        match self.random.below(9) {
             0 => {
                 self.note(format!("{host} is paused"));
                 self.hosts[host].paused = now + self.random.millis(8000);
@@ -320,6 +347,13 @@ impl World {
                 if what < 6 {
                     self.note(format!("wire {wire} is cut"));
                     self.wires[wire].cut(now);
+                } else if what < 8 {
+                    let (to, lost) = (self.random.below(2), what == 6);
+                    self.note(format!("wire {wire} loses or repeats a frame"));
+                    let damage = if lost { Damage::Lost } else { Damage::Repeated };
+                    self.wires[wire].damage[to] = Some(damage);
+                    // One for an actor that has ended is not noticed, and an answer to it never comes.
+                    self.cuts.push((now + Duration::from_secs(4), wire));
                 } else {
                     self.note(format!("wire {wire} is half open"));
                     let deaf = self.random.below(2);

@@ -17,6 +17,7 @@ use super::header::{ActorCell, Header, InPlace, Ran};
 use super::pid::AnyPid;
 use super::relation;
 use super::state::Code;
+use super::words::Flag;
 
 /// While it lasts, replies dropped on this thread tell their askers that their holder died.
 pub struct Scope<'a>(&'a Seat);
@@ -81,37 +82,43 @@ unsafe fn report_crash<M>(front: &ActorCell<M>, reason: &ExitReason) {
     // SAFETY: by contract.
     let (queued, taken) = unsafe { (front.queue.len(), front.queue.taken()) };
     // SAFETY: by contract.
-    let (sender, trap_exit) = unsafe { (Code::from_bits(front.run().sender), front.run().trapping) };
+    let run = unsafe { front.run() };
+    let (sender, trap_exit, born) =
+        (Code::from_bits(run.words.living().sender), run.flags.has(Flag::Trapping), run.born.time());
     let sender = (taken > 0 && sender != Code::NONE).then(|| node.actor_id(sender));
-    // SAFETY: by contract.
-    let label = unsafe { front.run() }.extension.as_ref().and_then(|ext| ext.label.clone());
+    let now = node.now();
     let mut report = CrashReport {
         id: front.id(),
-        label: label.as_deref(),
+        label: None,
         actor: (front.vtable.actor_name)(),
-        reason,
+        reason: reason.clone(),
         spawned_at: front.site,
         parent: (front.parent != Code::NONE).then(|| node.actor_id(front.parent)),
         ancestors: ancestors(front.header()),
+        age: now.saturating_since(born),
         received: taken,
         last_message: (taken > 0).then(|| (front.vtable.message_name)()),
         last_sender: sender.map(|id| (id, node.label_of(id))),
+        recent: Vec::new(),
         queued,
         trap_exit,
         links: Vec::new(),
         monitored_by: Vec::new(),
-        at: node.now(),
+        supervision: None,
+        at: now,
     };
     // SAFETY: by contract.
     if let Some(extension) = &unsafe { front.run() }.extension {
+        report.label = extension.label.clone();
+        report.recent = extension.recent.as_ref().map_or_else(Vec::new, |recent| recent.messages(now));
         report.links = extension.relations.links().map(AnyPid::id).collect();
         report.monitored_by = extension.relations.monitored_by().map(|(_, pid)| pid.id()).collect();
     }
-    front.node().report_crash(&report);
+    node.report_crash(report);
 }
 
 /// Does all that follows the end of the actor's code. When it must be called again, the reason is
-/// kept in the extension meanwhile.
+/// kept in the cell meanwhile.
 ///
 /// # Safety
 /// The caller holds the token; `begin` was called and the body is gone.
@@ -130,13 +137,19 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
     };
     if !drained {
         // SAFETY: by contract.
-        unsafe { front.run() }.extension().reason = Some(reason);
+        unsafe { front.run() }.note_end(reason);
         return Ran::Requeue;
     }
     // SAFETY: the queue is closed.
     unsafe { front.queue.close_waiters() };
     // SAFETY: by contract.
-    let unheard = unsafe { front.run() }.extension.as_mut().map(|ext| std::mem::take(&mut ext.unheard));
+    let run = unsafe { front.run() };
+    let (mut extension, spare) = (run.extension.take(), run.flags.take(Flag::Spare));
+    run.note_end(reason.clone());
+    // From here on others may read the run part, and it is not touched. It comes before the lane is
+    // closed, so that whoever is told that nobody is there finds out why.
+    let was = front.tenancy.transition_to_dead();
+    let unheard = extension.as_mut().map(|ext| std::mem::take(&mut ext.unheard));
     let late = front.lane.close().into_iter().map(|stamped| stamped.signal);
     for signal in unheard.unwrap_or_default().into_iter().chain(late) {
         if let Signal::Due(due) = &signal {
@@ -146,8 +159,6 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
             to.deliver(answer);
         }
     }
-    // SAFETY: by contract.
-    let extension = unsafe { front.run() }.extension.take();
     for (_, item) in extension.iter().flat_map(|extension| &extension.pending) {
         if let InPlace::Due(due) = item {
             bury(front, || due.bury(DeadLetterCause::ExitedFirst));
@@ -160,12 +171,10 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
             to.deliver(signal);
         }
     }
-    // SAFETY: by contract.
-    if std::mem::take(&mut unsafe { front.run() }.spare) {
+    if spare {
         let last = front.tenancy.release();
         debug_assert!(!last, "the token's holder has a reference");
     }
-    let was = front.tenancy.transition_to_dead();
     if was.is_exported() {
         node.exported_ended(id, &reason);
     }
@@ -179,7 +188,7 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
 /// As for [`finish`].
 pub unsafe fn resume<M>(front: &ActorCell<M>, seat: &Seat) -> Ran {
     // SAFETY: by contract.
-    let reason = unsafe { front.run() }.extension().reason.take().unwrap_or_default();
+    let reason = unsafe { front.run() }.take_end();
     // SAFETY: by contract.
     unsafe { finish(front, seat, reason) }
 }

@@ -48,6 +48,7 @@ impl Runnable {
         let cell = pid.header();
         // SAFETY: the token is ours.
         let ran = unsafe { (cell.vtable.run)(self.0, seat) };
+        seat.set_current(None);
         let _ = seat.drop_orphans();
         match ran {
             // SAFETY: this thread runs all explored cells, and it is here.

@@ -5,7 +5,8 @@
 //! - `tenancy`: see `state`.
 //! - `vtable`, `node`, `site`, `parent`: written once before the cell is opened.
 //! - `deadline`, `wheel_due`: any thread, see `scheduler::timers`.
-//! - `run`: only the holder of the token.
+//! - `run`: only the holder of the token, until the state is `DEAD`; from then on everyone may read why
+//!   the actor ended (`reason_of_end`), and nobody writes until the cell is free.
 
 use std::mem::ManuallyDrop;
 use std::panic::Location;
@@ -22,11 +23,14 @@ use crate::node::NodeShared;
 use crate::primitive::{AtomicU64, UnsafeCell};
 use crate::queue::{Capacity, Position, Queue};
 use crate::signal::{MonitorRef, Notice, Signal};
+use crate::time::Timestamp;
 
 use super::pages::Class;
 use super::proxy::Proxy;
+use super::recent::Recent;
 use super::relation::Relations;
 use super::state::{Code, Kind, Overflow, State, Tenancy};
+use super::words::{Flag, Flags, Moment, Words};
 
 /// The message type of a cell whose message type is not known here.
 #[derive(Debug)]
@@ -135,25 +139,13 @@ pub enum Armed {
 /// What only the holder of the token touches.
 #[repr(C)]
 pub struct Run<M> {
-    /// Code of the sender of the message received last.
-    pub sender: u64,
-    /// The slice in which it last parked for messages.
-    pub last_slice: u32,
-    /// On which worker's list of open deadlines the cell was put last, and in which tick.
-    pub listed: u32,
+    /// What a living actor needs; afterwards why it ended.
+    pub words: Words,
     pub armed: Armed,
     pub wait: Wait,
-    /// The slice is over: another turn, please.
-    pub yielded: bool,
-    pub trapping: bool,
-    /// `stop` has been reached.
-    pub stopped: bool,
-    /// The actor is told of an exit and ends by itself.
-    pub last_words: bool,
-    /// A reference to the cell is kept here, for a waker to be lent: see `reply/own.rs`.
-    pub spare: bool,
-    /// The future (or the guest's body) has been dropped.
-    pub body_gone: bool,
+    pub flags: Flags,
+    /// When it was spawned.
+    pub born: Moment,
     pub extension: Option<Box<Extension>>,
     pub save: Option<Box<SaveQueue<M>>>,
 }
@@ -177,8 +169,9 @@ pub struct Extension {
     pub exiting: Option<ExitReason>,
     /// Signals behind the one that ends the actor: its death answers them.
     pub unheard: Vec<Signal<AnyPid>>,
-    /// Why it ended.
-    pub reason: Option<ExitReason>,
+    /// The messages received last, where the node keeps them. While it is there the lane has a note, so
+    /// that every receive takes its long way, which is where they are noted.
+    pub recent: Option<Box<Recent>>,
     /// Most messages the save queue may hold.
     pub save_limit: Option<usize>,
 }
@@ -216,19 +209,13 @@ impl Extension {
 }
 
 impl<M> Run<M> {
-    const fn new(last_words: bool) -> Self {
+    const fn new(born: Timestamp) -> Self {
         Self {
-            sender: 0,
-            last_slice: 0,
-            listed: 0,
+            words: Words::ALIVE,
             armed: Armed::No,
             wait: Wait::Unknown,
-            yielded: false,
-            trapping: false,
-            stopped: false,
-            last_words,
-            spare: false,
-            body_gone: false,
+            flags: Flags::NONE,
+            born: Moment::of(born),
             extension: None,
             save: None,
         }
@@ -250,7 +237,7 @@ impl<M> Run<M> {
             self.extension().dying = Some(reason);
         } else {
             // A guest outlives its kill: it learns of it as of a stop.
-            self.stopped = true;
+            self.flags.set(Flag::Stopped);
         }
     }
 
@@ -259,14 +246,47 @@ impl<M> Run<M> {
         self.extension.as_mut()?.dying.take()
     }
 
+    /// Notes a message of this kind, received now, where that is wanted.
+    pub fn note_recent(&mut self, kind: &'static str, now: Timestamp) {
+        if let Some(recent) = self.extension.as_mut().and_then(|ext| ext.recent.as_mut()) {
+            recent.note(kind, now);
+        }
+    }
+
+    /// Notes why the actor ended. Nothing of it may run any more.
+    pub const fn note_end(&mut self, reason: ExitReason) {
+        self.words.end(reason);
+        self.flags.set(Flag::Ended);
+    }
+
+    /// Takes that back.
+    pub fn take_end(&mut self) -> ExitReason {
+        let noted = self.flags.take(Flag::Ended);
+        // SAFETY: the flag said that they are the reason.
+        if noted { unsafe { self.words.take() } } else { ExitReason::Normal }
+    }
+
+    /// Whether the messages received last are kept.
+    pub fn keeps_recent(&self) -> bool {
+        self.extension.as_ref().is_some_and(|ext| ext.recent.is_some())
+    }
+
+    /// Says what kind the message received last is.
+    pub fn name_recent(&mut self, kind: &'static str) {
+        if let Some(recent) = self.extension.as_mut().and_then(|ext| ext.recent.as_mut()) {
+            recent.name_last(kind);
+        }
+    }
+
     /// Whether the next receive must look beyond the queue.
     pub fn needs_attention(&self) -> bool {
-        self.stopped
+        self.flags.has(Flag::Stopped)
             || self.save.as_ref().is_some_and(|save| !save.is_empty())
             || self.extension.as_ref().is_some_and(|ext| {
                 !(ext.pending.is_empty() && ext.ahead.is_empty() && ext.held.is_empty())
                     || ext.dying.is_some()
                     || ext.exiting.is_some()
+                    || ext.recent.is_some()
             })
     }
 }
@@ -280,7 +300,8 @@ pub struct Birth {
     pub site: &'static Location<'static>,
     pub parent: Code,
     pub kind: Kind,
-    pub last_words: bool,
+    /// How many of the messages received last are to be remembered.
+    pub recent: usize,
 }
 
 impl<M> ActorCell<M> {
@@ -299,11 +320,18 @@ impl<M> ActorCell<M> {
         let cell = at.as_ptr();
         let gated = birth.kind == Kind::Explored;
         let queue = if gated { Queue::gated(birth.capacity) } else { Queue::new(birth.capacity) };
-        let mut run = Run::new(birth.last_words);
-        if birth.label.is_some() || birth.save_limit.is_some() {
+        // SAFETY: by contract.
+        let born = unsafe { node.as_ref() }.coarse_now();
+        let mut run = Run::new(born);
+        let lane = Lane::new();
+        if birth.label.is_some() || birth.save_limit.is_some() || birth.recent > 0 {
             let extension = run.extension();
             extension.label = birth.label;
             extension.save_limit = birth.save_limit;
+            extension.recent = Recent::of(birth.recent);
+            if run.needs_attention() {
+                lane.attend();
+            }
         }
         // SAFETY: the memory is free and ours until `open`; each field but the tenancy is written,
         // and the tenancy was initialised with its page.
@@ -312,7 +340,7 @@ impl<M> ActorCell<M> {
             ptr::addr_of_mut!((*cell).queue).write(queue);
             ptr::addr_of_mut!((*cell).vtable).write(vtable);
             ptr::addr_of_mut!((*cell).node).write(node);
-            ptr::addr_of_mut!((*cell).lane).write(Lane::new());
+            ptr::addr_of_mut!((*cell).lane).write(lane);
             ptr::addr_of_mut!((*cell).deadline).write(AtomicU64::new(u64::MAX));
             ptr::addr_of_mut!((*cell).wheel_due).write(AtomicU64::new(u64::MAX));
             ptr::addr_of_mut!((*cell).site).write(birth.site);
@@ -366,6 +394,16 @@ impl<M> ActorCell<M> {
         })
     }
 
+    /// Why the actor ended, once all that is left of it is its cell.
+    pub fn reason_of_end(&self) -> Option<ExitReason> {
+        let state = self.tenancy.state();
+        self.run.with(|run| {
+            // SAFETY: a dead actor's words are its reason: they were written before the state was, which
+            // was loaded with Acquire, and nobody changes them while a reference is held.
+            state.is_dead().then(|| unsafe { Words::reason(&raw const (*run).words) })
+        })
+    }
+
     /// The actor as a pid that does not count as a reference.
     pub fn borrowed_pid(&self) -> ManuallyDrop<AnyPid> {
         // SAFETY: never dropped, and borrowed from a reference to the cell.
@@ -387,7 +425,7 @@ impl Header {
             wheel_due: AtomicU64::new(u64::MAX),
             site: Location::caller(),
             parent: Code::NONE,
-            run: UnsafeCell::new(Run::new(false)),
+            run: UnsafeCell::new(Run::new(Timestamp::from_nanos(0))),
         }
     }
 
@@ -424,9 +462,15 @@ impl Header {
         }
         // SAFETY: the cell's parts are alive until `clear` has dropped them.
         let (node, vtable) = unsafe { (cell.as_ref().node, cell.as_ref().vtable) };
+        // SAFETY: nobody refers to the cell, so the run part is ours.
+        let run = unsafe { cell.as_ref().run() };
+        // SAFETY: they are the reason, as the flag said, and the cell is not read any more.
+        let reason = run.flags.take(Flag::Ended).then(|| unsafe { run.words.take() });
         // SAFETY: nobody refers to the cell, and its actor is dead: a live one's token counts.
         unsafe { (vtable.clear)(cell) };
         NodeShared::give_cell(node, vtable.class, cell);
+        // Last, since it may be the program's: its drop finds everything in order.
+        drop(reason);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::alloc::Layout;
 use std::fmt;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
@@ -25,11 +26,46 @@ impl<F> Pooled<F> {
     /// Makes the future where it will be polled.
     #[inline(always)]
     pub fn new(make: impl FnOnce() -> F) -> Self {
+        Room::new().fill(make)
+    }
+
+    /// Drops the future and keeps its room for another.
+    #[inline(always)]
+    pub(crate) fn vacate(self) -> Room<F> {
+        let room = Room(ManuallyDrop::new(self).0);
+        // SAFETY: owned, and dropped once.
+        unsafe { ptr::drop_in_place(room.0.as_ptr()) };
+        room
+    }
+}
+
+/// Room for a future, in the same kind of memory.
+pub(crate) struct Room<F>(NonNull<F>);
+
+impl<F> Room<F> {
+    /// Room with nothing in it.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
         let empty = const { size_of::<F>() == 0 };
-        let at = if empty { NonNull::dangling() } else { pool::take(Layout::new::<F>()).cast::<F>() };
-        // SAFETY: the memory is ours and fits. Should `make` panic, the memory is lost, not unsafe.
-        unsafe { at.write(make()) };
-        Self(at)
+        Self(if empty { NonNull::dangling() } else { pool::take(Layout::new::<F>()).cast::<F>() })
+    }
+
+    /// Makes the future where it will be polled.
+    #[inline(always)]
+    pub(crate) fn fill(self, make: impl FnOnce() -> F) -> Pooled<F> {
+        // SAFETY: the memory is ours and fits.
+        unsafe { self.0.write(make()) };
+        Pooled(ManuallyDrop::new(self).0)
+    }
+}
+
+impl<F> Drop for Room<F> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if size_of::<F>() != 0 {
+            // SAFETY: taken with this layout, and nothing is in it.
+            unsafe { pool::give(self.0.cast(), Layout::new::<F>()) };
+        }
     }
 }
 
@@ -47,13 +83,10 @@ impl<F: Future> Future for Pooled<F> {
 impl<F> Drop for Pooled<F> {
     #[inline(always)]
     fn drop(&mut self) {
+        // Its memory goes back also where it panics.
+        let _room = Room(self.0);
         // SAFETY: owned, and dropped once.
         unsafe { ptr::drop_in_place(self.0.as_ptr()) };
-        if size_of::<F>() == 0 {
-            return;
-        }
-        // SAFETY: taken with this layout.
-        unsafe { pool::give(self.0.cast(), Layout::new::<F>()) };
     }
 }
 

@@ -8,6 +8,7 @@ use crate::signal::Signal;
 
 use super::header::{Header, InPlace};
 use super::relation::Reaction;
+use super::words::Flag;
 
 /// What the signals received mean for the actor's life.
 #[must_use]
@@ -33,7 +34,7 @@ pub unsafe fn receive_signals(cell: &Header) -> Verdict {
     for stamped in cell.lane.take() {
         // SAFETY: by contract; the reference does not outlive this turn of the loop.
         let run = unsafe { cell.run() };
-        let trapping = run.trapping;
+        let trapping = run.flags.has(Flag::Trapping);
         let extension = run.extension();
         if mortal && (extension.dying.is_some() || matches!(verdict, Verdict::Die(_))) {
             extension.unheard.push(stamped.signal);
@@ -53,8 +54,7 @@ pub unsafe fn receive_signals(cell: &Header) -> Verdict {
             Reaction::StopAfterQueue => insert(&mut extension.pending, stamped.position, InPlace::Stop),
             Reaction::Die(reason) => {
                 let kill = matches!(reason, ExitReason::Killed);
-                if run.last_words && !kill {
-                    run.last_words = false;
+                if !kill && run.flags.take(Flag::LastWords) {
                     run.extension().exiting = Some(reason);
                 } else if kill || run.extension().exiting.is_none() {
                     verdict = Verdict::Die(reason);

@@ -23,6 +23,7 @@ use super::explored::Runnable;
 use super::header::{ActorCell, Armed, Birth, Header, Ran, VTable, Wait};
 use super::pages::Class;
 use super::reception::{Verdict, receive_signals};
+use super::words::Flag;
 
 /// A future larger than this gets an allocation of its own, freed when the actor ends, so that a
 /// stale pid holds only a small cell.
@@ -158,7 +159,8 @@ where
 /// A spawned cell's front begins the cell.
 const _: () = assert!(std::mem::offset_of!(FullCell<u8, u8>, front) == 0);
 
-/// Runs one turn.
+/// Runs one turn. The seat's current actor is its caller's to take back, before anything else uses
+/// the seat.
 ///
 /// # Safety
 /// The cell is a `FullCell<M, F>`, and the caller holds its token.
@@ -175,9 +177,6 @@ where
     // SAFETY: by contract; not used across anything that makes another.
     let run = unsafe { front.run() };
     run.wait = Wait::Unknown;
-    if run.armed == Armed::ThisTurn {
-        run.armed = Armed::Earlier;
-    }
     if front.deadline.load(Ordering::Relaxed) != NEVER {
         front.deadline.store(NEVER, Ordering::Relaxed);
     }
@@ -188,7 +187,7 @@ where
             return unsafe { die::<M, F>(full, seat, reason) };
         }
         // SAFETY: by contract.
-        if unsafe { front.run() }.body_gone {
+        if unsafe { front.run() }.flags.has(Flag::BodyGone) {
             // SAFETY: by contract; death began in an earlier turn.
             return unsafe { death::resume(front, seat) };
         }
@@ -205,11 +204,11 @@ where
             body.poll(&mut cx)
         })
     }));
-    seat.set_current(None);
     match polled {
         // SAFETY: by contract.
         Ok(Poll::Pending) => unsafe { park::<M, F>(full, seat) },
         Ok(Poll::Ready(outcome)) => {
+            seat.set_current(None);
             // SAFETY: by contract.
             let reason = unsafe { ended(front, outcome.into_reason()) };
             death::tell_orphans(front.header(), seat, &reason);
@@ -217,6 +216,7 @@ where
             unsafe { die::<M, F>(full, seat, reason) }
         }
         Err(payload) => {
+            seat.set_current(None);
             let reason = ExitReason::Panicked(panic_hook::take(payload));
             death::tell_orphans(front.header(), seat, &reason);
             // SAFETY: by contract.
@@ -243,7 +243,7 @@ unsafe fn ended<M>(front: &ActorCell<M>, reason: ExitReason) -> ExitReason {
 #[inline(never)]
 unsafe fn begin_rare<M>(front: &ActorCell<M>) -> Option<ExitReason> {
     // SAFETY: by contract.
-    if unsafe { front.run() }.body_gone {
+    if unsafe { front.run() }.flags.has(Flag::BodyGone) {
         return None;
     }
     if front.lane.has_signals() {
@@ -274,11 +274,16 @@ where
     // SAFETY: by contract.
     let run = unsafe { front.run() };
     if let Some(reason) = run.take_sentence() {
+        seat.set_current(None);
         // SAFETY: by contract.
         return unsafe { die::<M, F>(full, seat, reason) };
     }
-    if run.yielded {
-        run.yielded = false;
+    // From here on the next turn's: after parking nothing of the cell may be touched.
+    let armed = run.armed;
+    if armed == Armed::ThisTurn {
+        run.armed = Armed::Earlier;
+    }
+    if run.flags.take(Flag::Yielded) {
         return Ran::Requeue;
     }
     if front.deadline.load(Ordering::Relaxed) != NEVER {
@@ -287,12 +292,13 @@ where
     }
     // A receive that this turn did not poll has had its wake already, if something is there.
     // SAFETY: by contract.
-    let wants =
-        run.armed == Armed::ThisTurn || (run.armed == Armed::Earlier && unsafe { front.queue.is_empty() });
+    let wants = armed == Armed::ThisTurn || (armed == Armed::Earlier && unsafe { front.queue.is_empty() });
     let parked = if wants {
-        let slice = seat.slice();
-        let cold = slice.wrapping_sub(run.last_slice) > budget::COLD_SLICES;
-        run.last_slice = slice;
+        let (slice, last) = (seat.slice(), run.words.living().last_slice);
+        let cold = slice != last && {
+            run.words.living_mut().last_slice = slice;
+            slice.wrapping_sub(last) > budget::COLD_SLICES
+        };
         // SAFETY: by contract.
         unsafe { front.queue.park_for_messages(cold) }
     } else {
@@ -331,9 +337,9 @@ unsafe fn list_deadline<M>(front: &ActorCell<M>, seat: &Seat) {
     let mut timers = seat.timers.borrow_mut();
     let mark = worker.mark_of(timers.tick());
     // SAFETY: by contract.
-    let run = unsafe { front.run() };
-    if run.listed != mark {
-        run.listed = mark;
+    let living = unsafe { front.run() }.words.living_mut();
+    if living.listed != mark {
+        living.listed = mark;
         // SAFETY: by contract.
         unsafe { timers.list(NonNull::from(front.header())) };
     }
@@ -356,13 +362,13 @@ where
     let scope = death::Scope::enter(front.header(), seat, &reason);
     let dropped = catch_unwind(AssertUnwindSafe(|| {
         full.body.with_mut(|body| {
-            // SAFETY: dropped once: `body_gone` is set below, and nobody polls it any more.
+            // SAFETY: dropped once: the flag is set below, and nobody polls it any more.
             unsafe { ManuallyDrop::drop(&mut *body) };
         });
     }));
     drop(scope);
     // SAFETY: by contract.
-    unsafe { front.run() }.body_gone = true;
+    unsafe { front.run() }.flags.set(Flag::BodyGone);
     if let Err(payload) = dropped {
         let info = panic_hook::take(payload);
         tracing::error!(target: "wharf::crash", actor = %front.id(), "panic while its state was dropped: {}", info.message());
@@ -383,7 +389,7 @@ where
     // SAFETY: by contract.
     let full = unsafe { cell.cast::<FullCell<M, F>>().as_ref() };
     // SAFETY: by contract.
-    let mut ran = if unsafe { full.front.run() }.body_gone {
+    let mut ran = if unsafe { full.front.run() }.flags.has(Flag::BodyGone) {
         Ran::Requeue
     } else {
         // SAFETY: by contract.

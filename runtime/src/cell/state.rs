@@ -211,10 +211,12 @@ impl Tenancy {
         state.0 & BORN != 0 && self.state.fetch_or(CLAIMED, Ordering::AcqRel) & CLAIMED == 0
     }
 
-    /// All that is left of the actor is its cell; gives the state before.
+    /// All that is left of the actor is its cell, which says why it ended; gives the state before.
     pub fn transition_to_dead(&self) -> State {
-        // AcqRel: Release pairs with the Acquire in `state`, Acquire with `transition_to_exported`.
-        State(self.state.fetch_or(DEAD, Ordering::AcqRel))
+        let order = if mutated("tenancy: death is relaxed") { Ordering::Relaxed } else { Ordering::AcqRel };
+        // AcqRel: Release pairs with the Acquire in `state`, so that who sees it may read why; Acquire with
+        // `transition_to_exported`.
+        State(self.state.fetch_or(DEAD, order))
     }
 }
 

@@ -136,7 +136,7 @@ struct Crash {
 struct Log(Arc<Crashes>);
 
 impl Hooks for Log {
-    fn actor_crashed(&self, report: &CrashReport<'_>) {
+    fn actor_crashed(&self, report: &CrashReport) {
         let panicked = matches!(report.reason, ExitReason::Panicked(_));
         self.0.0.lock().push(Crash { panicked, text: report.to_string() });
     }

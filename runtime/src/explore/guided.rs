@@ -414,7 +414,7 @@ impl<H: Hooks> Hooks for Noting<H> {
         self.hooks.actor_exited(id, reason);
     }
 
-    fn actor_crashed(&self, report: &CrashReport<'_>) {
+    fn actor_crashed(&self, report: &CrashReport) {
         self.hooks.actor_crashed(report);
     }
 

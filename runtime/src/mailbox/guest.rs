@@ -18,6 +18,7 @@ use crate::cell::pid::{AnyPid, Pid};
 use crate::cell::reception::{Verdict, receive_signals};
 use crate::cell::run::{Outcome, clear};
 use crate::cell::state::{Code, Kind, Overflow};
+use crate::cell::words::Flag;
 use crate::exit::ExitReason;
 use crate::node::NodeShared;
 use crate::panic_hook;
@@ -158,6 +159,9 @@ fn open<M: Send + 'static>(
     site: &'static std::panic::Location<'static>,
 ) -> Pid<M> {
     let vtable = &TypeOf::<M>::VTABLE;
+    // A guest does not crash: its code is its holder's.
+    // SAFETY: the caller has a handle of the node.
+    let recent = if kind == Kind::Local { unsafe { node.as_ref() }.recent } else { 0 };
     let at = NodeShared::take_cell(node, vtable.class).cast::<GuestCell<M>>();
     let birth = Birth {
         capacity,
@@ -167,7 +171,7 @@ fn open<M: Send + 'static>(
         site,
         parent: Code::NONE,
         kind,
-        last_words: false,
+        recent,
     };
     // SAFETY: the memory is ours until the cell is opened.
     unsafe { ptr::addr_of_mut!((*at.as_ptr()).waker).write(Mutex::new(None)) };
@@ -178,7 +182,10 @@ fn open<M: Send + 'static>(
     let pid: Pid<M> = unsafe { Pid::from_raw(at.cast()) };
     // Guests trap exits: nobody could end them but themselves.
     // SAFETY: the maker holds the token.
-    unsafe { pid.cell().run() }.trapping = kind == Kind::Guest;
+    let run = unsafe { pid.cell().run() };
+    if kind == Kind::Guest {
+        run.flags.set(Flag::Trapping);
+    }
     pid
 }
 
@@ -245,10 +252,10 @@ unsafe fn begin<M>(front: &ActorCell<M>) {
     if run.armed == Armed::ThisTurn {
         run.armed = Armed::Earlier;
     }
-    run.yielded = false;
+    let _ = run.flags.take(Flag::Yielded);
     run.wait = Wait::Unknown;
     if front.node().is_stopped() {
-        run.stopped = true;
+        run.flags.set(Flag::Stopped);
         front.lane.attend();
     }
     // Whoever polls a guest is woken through its cell; waking here would poll it again for nothing.

@@ -1,14 +1,13 @@
 //! The mailbox as its actor holds it.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::blocking;
-use crate::cell::header::{ActorCell, Run, Wait};
+use crate::cell::header::{ActorCell, Run};
 use crate::cell::pid::{AnyPid, Pid};
 use crate::cell::state::Code;
+use crate::cell::words::Flag;
 use crate::error::StashFull;
 use crate::exit::ExitReason;
 use crate::id::ActorId;
@@ -17,10 +16,9 @@ use crate::scheduler::Seat;
 use crate::signal::{MonitorRef, Notice};
 use crate::time::Timestamp;
 use crate::timer::Timer;
-use crate::wait::note_wait;
 
 use super::guest::{self, GuestSeat};
-use super::next::{Found, Wanted, find, save_limit};
+use super::next::{Event, Found, Wanted, find, save_limit};
 use super::receive::{Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout};
 use super::undelivered::Undelivered;
 
@@ -95,6 +93,11 @@ impl<M> Mailbox<M> {
     /// hand. Pending, it has arranged a wake for when a message comes.
     pub fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<M>> {
         Receive::new(self).poll_once(cx)
+    }
+
+    /// Polls as [`Mailbox::next`] would. Pending, it has arranged a wake.
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event<M>>> {
+        Next::new(self).poll_once(cx)
     }
 
     /// Receives whatever comes next: a message, or a notice in its place. `None` as for
@@ -172,7 +175,7 @@ impl<M> Mailbox<M> {
     /// Who sent the message received last; `None` when that was no actor or guest.
     #[must_use]
     pub fn sender(&self) -> Option<ActorId> {
-        let code = self.with_run(|run| Code::from_bits(run.sender))?;
+        let code = self.with_run(|run| Code::from_bits(run.words.living().sender))?;
         (code != Code::NONE).then(|| self.pid.cell().node().actor_id(code))
     }
 
@@ -266,7 +269,14 @@ impl<M> Mailbox<M> {
 
     /// Whether exit signals become notices instead of ending this actor; gives what held before.
     pub fn trap_exit(&mut self, trap: bool) -> bool {
-        self.with_run(|run| std::mem::replace(&mut run.trapping, trap)).unwrap_or(false)
+        self.with_run(|run| {
+            let trapped = run.flags.take(Flag::Trapping);
+            if trap {
+                run.flags.set(Flag::Trapping);
+            }
+            trapped
+        })
+        .unwrap_or(false)
     }
 
     /// Sends `message` to this actor after `delay`. It takes no credit and waits for no room.
@@ -295,7 +305,7 @@ impl<M> Mailbox<M> {
     /// future, but shows in [`exit_watch`], and the future must then come to its end.
     #[doc(hidden)]
     pub fn keep_last_words(&self) {
-        self.with_run(|run| run.last_words = true);
+        self.with_run(|run| run.flags.set(Flag::LastWords));
     }
 
     /// Puts a message that was received aside, for [`Mailbox::unstash_all`]. It keeps its sender if it
@@ -311,7 +321,7 @@ impl<M> Mailbox<M> {
             // SAFETY: it is this actor's turn, and nothing else is borrowed.
             let run = unsafe { front.run() };
             let limit = save_limit(run, front);
-            let sender = run.sender;
+            let sender = run.words.living().sender;
             let save = run.save();
             if save.stashed() < limit
                 && let Some(message) = message.take()
@@ -423,38 +433,5 @@ pub mod exit_watch {
             // SAFETY: it is this actor's turn on this thread, and nothing is borrowed.
             unsafe { cell.run() }.extension.as_ref()?.exiting.clone()
         })
-    }
-}
-
-impl<M> Pid<M> {
-    /// Waits until the actor has ended; gives the reason, or `NoProc` if it had ended before.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost; call it again.
-    pub async fn stopped(&self) -> ExitReason {
-        self.any().stopped().await
-    }
-}
-
-impl AnyPid {
-    /// Waits until the actor has ended; gives the reason, or `NoProc` if it had ended before.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost; call it again.
-    pub async fn stopped(&self) -> ExitReason {
-        let mut watcher: Mailbox<()> = self.header().node().handle().guest();
-        watcher.monitor(self);
-        let mut next = watcher.next();
-        let event = poll_fn(|cx| {
-            let polled = Pin::new(&mut next).poll(cx);
-            if polled.is_pending() {
-                note_wait(Wait::Join);
-            }
-            polled
-        });
-        match event.await {
-            Some(super::Event::Down(down)) => down.reason,
-            _ => ExitReason::NoProc,
-        }
     }
 }

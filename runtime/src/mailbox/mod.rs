@@ -16,6 +16,7 @@ pub mod send;
 mod send_all;
 mod serve;
 mod signals;
+mod stopped;
 mod undelivered;
 
 pub(crate) use self::guest::{GuestFuture, LocalFuture, open_guest};
@@ -25,4 +26,5 @@ pub use self::receive::{Next, Receive, ReceiveFrom, ReceiveMatch, ReceiveTimeout
 pub use self::save::SaveQueue;
 pub use self::serve::{Serve, serve};
 pub use self::signals::Lane;
+pub use self::stopped::Stopped;
 pub use self::undelivered::Undelivered;

@@ -3,6 +3,7 @@
 
 use crate::cell::header::{ActorCell, InPlace};
 use crate::cell::reception::{Verdict, receive_signals};
+use crate::cell::words::Flag;
 use crate::scheduler::Seat;
 use crate::signal::{Down, Exit, Notice};
 
@@ -71,8 +72,12 @@ pub(crate) unsafe fn find<M>(front: &ActorCell<M>, seat: &Seat, mut wanted: Want
     // SAFETY: by contract.
     let found = unsafe { search(front, seat, &mut wanted) };
     // SAFETY: by contract.
-    if unsafe { front.run() }.needs_attention() {
+    let run = unsafe { front.run() };
+    if run.needs_attention() {
         front.lane.attend();
+        if matches!(found, Found::Message(_)) {
+            run.note_recent((front.vtable.message_name)(), seat.now());
+        }
     }
     found
 }
@@ -124,7 +129,7 @@ unsafe fn search<M>(front: &ActorCell<M>, seat: &Seat, wanted: &mut Wanted<'_, M
                 None => save.pop(),
             };
             if let Some(saved) = saved {
-                run.sender = saved.sender;
+                run.words.living_mut().sender = saved.sender;
                 seat.counters.count_handled();
                 return Found::Message(saved.message);
             }
@@ -137,7 +142,7 @@ unsafe fn search<M>(front: &ActorCell<M>, seat: &Seat, wanted: &mut Wanted<'_, M
             && let Some((_, item)) = extension.pending.pop_front()
         {
             match item {
-                InPlace::Stop => run.stopped = true,
+                InPlace::Stop => run.flags.set(Flag::Stopped),
                 InPlace::Notice(notice) => {
                     if extension.take_notice(&notice) {
                         extension.held.push_back(notice);
@@ -154,7 +159,7 @@ unsafe fn search<M>(front: &ActorCell<M>, seat: &Seat, wanted: &mut Wanted<'_, M
             }
             continue;
         }
-        if run.stopped {
+        if run.flags.has(Flag::Stopped) {
             return Found::Stopped;
         }
         // SAFETY: by contract.
@@ -189,7 +194,7 @@ unsafe fn search<M>(front: &ActorCell<M>, seat: &Seat, wanted: &mut Wanted<'_, M
             run.save().push(message, sender);
             continue;
         }
-        run.sender = sender;
+        run.words.living_mut().sender = sender;
         seat.counters.count_handled();
         // SAFETY: by contract.
         return Found::Message(unsafe { front.queue.take_any(next) });
@@ -248,7 +253,7 @@ fn keep_or_skip<M>(
         save.push(message, sender);
         return (save.len() > limit.max(1)).then_some(Found::SaveQueueFull(limit));
     }
-    run.sender = sender;
+    run.words.living_mut().sender = sender;
     seat.counters.count_handled();
     Some(Found::Message(message))
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::cell::header::{ActorCell, Armed, Wait};
 use crate::cell::run::is_waker_of;
+use crate::cell::words::Flag;
 use crate::error::{Elapsed, SaveQueueFull};
 use crate::scheduler::Seat;
 use crate::signal::Notice;
@@ -37,10 +38,19 @@ fn in_turn<M, R>(
 /// # Safety
 /// The seat is used for no longer than the poll under way: it is taken on this thread for longer.
 #[inline(always)]
-pub(super) unsafe fn seat_of_turn<'s, M>(front: &ActorCell<M>) -> Option<&'s Seat> {
-    let seat = Seat::with(|seat| seat.filter(|seat| seat.is_current(front.header())).map(ptr::from_ref));
+unsafe fn seat_of_turn<'s, M>(front: &ActorCell<M>) -> Option<&'s Seat> {
     // SAFETY: by contract.
-    seat.map(|seat| unsafe { &*seat })
+    unsafe { seat_here() }.filter(|seat| seat.is_current(front.header()))
+}
+
+/// The seat that is taken on this thread.
+///
+/// # Safety
+/// As for [`seat_of_turn`].
+#[inline(always)]
+pub(super) unsafe fn seat_here<'s>() -> Option<&'s Seat> {
+    // SAFETY: by contract.
+    Seat::with(|seat| seat.map(ptr::from_ref)).map(|seat| unsafe { &*seat })
 }
 
 /// One attempt of a receive whose short way did not suffice.
@@ -127,7 +137,7 @@ pub(super) unsafe fn receive_shortly<M>(
     }
     // SAFETY: by contract; the reference ends here.
     let run = unsafe { front.run() };
-    run.sender = next.sender();
+    run.words.living_mut().sender = next.sender();
     run.armed = Armed::No;
     seat.counters.count_handled();
     if next.is_last() {
@@ -149,7 +159,7 @@ pub(super) unsafe fn give_way<M>(front: &ActorCell<M>, cx: &mut Context<'_>) {
     let run = unsafe { front.run() };
     run.wait = Wait::Turn;
     if is_waker_of(cx.waker(), front.header()) {
-        run.yielded = true;
+        run.flags.set(Flag::Yielded);
     } else {
         cx.waker().wake_by_ref();
     }
@@ -197,8 +207,10 @@ impl<M> Future for Receive<'_, M> {
             unsafe { give_way(front, cx) };
             return Poll::Pending;
         }
+        // Not made in the call: at the end of an `unsafe` block its temporaries are gone.
+        let mut last = MaybeUninit::uninit();
         // SAFETY: it is this actor's turn, so this thread holds its token; nothing is borrowed.
-        match unsafe { receive_shortly(front, seat, cx, |_| true, &mut MaybeUninit::uninit()) } {
+        match unsafe { receive_shortly(front, seat, cx, |_| true, &mut last) } {
             Short::At(message) => {
                 me.waiting = false;
                 // SAFETY: moved out at once.
@@ -268,6 +280,15 @@ pub struct Next<'a, M> {
 impl<'a, M> Next<'a, M> {
     pub(super) const fn new(mailbox: &'a mut Mailbox<M>) -> Self {
         Self { mailbox, waiting: false }
+    }
+}
+
+impl<M> Next<'_, M> {
+    /// Polls once, and goes on waiting after it is gone.
+    pub(super) fn poll_once(mut self, cx: &mut Context<'_>) -> Poll<Option<Event<M>>> {
+        let polled = Pin::new(&mut self).poll(cx);
+        self.waiting = false;
+        polled
     }
 }
 

@@ -23,6 +23,7 @@ use crate::queue::{Duty, Enqueued, Fate, Node, Withdrawn};
 use crate::scheduler::{Seat, carry_out, schedule_from};
 use crate::wait::{Deadline, note_wait};
 
+use super::receive::seat_here;
 use super::undelivered::Undelivered;
 
 /// The code under which this thread sends to `cell`, and whether its slice lasts on.
@@ -377,42 +378,69 @@ impl<M: From<S>, S> Push<'_, M, S> {
     ) -> Poll<Result<(), E>> {
         // SAFETY: nothing in it is address-sensitive: the node has an address of its own.
         let me = unsafe { self.get_unchecked_mut() };
-        if me.waiter.is_new() {
+        // One place takes what the long ways come to, so that the short one carries none of it.
+        let long = 'long: {
+            if !me.waiter.is_new() {
+                break 'long me.pid.poll_send(&mut me.waiter, cx);
+            }
             let cell = me.pid.header();
-            let seat = Seat::with(|seat| seat.map(ptr::from_ref));
-            // SAFETY: the seat is taken on this thread for longer than this poll.
-            let seat = seat.map(|seat| unsafe { &*seat }).filter(|seat| seat.is_of(cell.node));
-            let sender = match seat {
-                Some(seat) if !seat.charge() => {
-                    give_way(cx);
-                    return Poll::Pending;
-                }
-                Some(seat) => seat.code(),
-                None => 0,
+            // SAFETY: used for the length of this poll.
+            let seat = match unsafe { seat_here() } {
+                Some(seat) if seat.is_of(cell.node) && me.pid.route().is_none() => seat,
+                _ => break 'long me.begin_elsewhere(cx, prepare),
             };
-            // SAFETY: new, so the part is here.
-            prepare(unsafe { me.part.assume_init_mut() });
-            // Foreign code makes the message of the part, and may panic.
-            me.waiter = Waiter::DONE;
-            // SAFETY: it was new, so the part is here; it is done, so nobody looks for it again.
-            let message = M::from(unsafe { me.part.assume_init_read() });
-            if me.pid.route().is_some() {
-                return polled(me.pid.begin_send(message, sender, &mut me.waiter, cx), failed);
+            if !seat.charge() {
+                give_way(cx);
+                return Poll::Pending;
             }
-            match me.pid.cell().queue.try_push(message, sender) {
-                Ok(duty) => {
-                    if duty == Duty::Schedule {
-                        // SAFETY: the duty is the token.
-                        unsafe { schedule_from(seat, NonNull::from(cell)) };
-                    }
-                    return Poll::Ready(Ok(()));
-                }
-                Err(message) => {
-                    return polled(me.pid.wait_to_send(message, sender, &mut me.waiter, cx), failed);
-                }
+            let message = me.message(prepare);
+            let Some(claimed) = me.pid.cell().queue.claim_shortly() else {
+                break 'long me.pid.begin_send(message, seat.code(), &mut me.waiter, cx);
+            };
+            let duty = claimed.fill(message, seat.code());
+            if duty == Duty::Schedule {
+                // SAFETY: the duty is the token.
+                unsafe { schedule_from(Some(seat), NonNull::from(cell)) };
             }
+            return Poll::Ready(Ok(()));
+        };
+        polled(long, failed)
+    }
+
+    /// Makes the message, of a push that is new; it is done from here on.
+    #[inline(always)]
+    fn message(&mut self, prepare: impl FnOnce(&mut S)) -> M {
+        debug_assert!(self.waiter.is_new());
+        // SAFETY: new, so the part is here.
+        prepare(unsafe { self.part.assume_init_mut() });
+        // Foreign code makes the message of the part, and may panic.
+        self.waiter = Waiter::DONE;
+        // SAFETY: it was new, so the part is here; it is done, so nobody looks for it again.
+        M::from(unsafe { self.part.assume_init_read() })
+    }
+
+    /// Begins a send that is not from an actor to the mailbox of one of its node.
+    #[cold]
+    #[inline(never)]
+    fn begin_elsewhere(&mut self, cx: &mut Context<'_>, prepare: impl FnOnce(&mut S)) -> Long<M> {
+        let (sender, lasts) = charge(self.pid.header());
+        if !lasts {
+            give_way(cx);
+            return Poll::Pending;
         }
-        polled(me.pid.poll_send(&mut me.waiter, cx), failed)
+        let message = self.message(prepare);
+        self.pid.begin_send(message, sender, &mut self.waiter, cx)
+    }
+}
+
+/// Not in line: what the short way has no use for would be moved about on it.
+#[cold]
+#[inline(never)]
+fn polled<M, E>(long: Long<M>, failed: impl FnOnce(SendError<M>) -> E) -> Poll<Result<(), E>> {
+    match long {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(None) => Poll::Ready(Ok(())),
+        Poll::Ready(Some(error)) => Poll::Ready(Err(failed(*error))),
     }
 }
 
@@ -426,15 +454,6 @@ pub(super) fn give_way(cx: &Context<'_>) {
 /// What a poll came to where it was not short. A pointer, so that the short way, which nearly all
 /// sends take, has no error to carry about.
 pub(super) type Long<M> = Poll<Option<Box<SendError<M>>>>;
-
-#[inline(always)]
-fn polled<M, E>(long: Long<M>, failed: impl FnOnce(SendError<M>) -> E) -> Poll<Result<(), E>> {
-    match long {
-        Poll::Pending => Poll::Pending,
-        Poll::Ready(None) => Poll::Ready(Ok(())),
-        Poll::Ready(Some(error)) => Poll::Ready(Err(failed(*error))),
-    }
-}
 
 impl<'a, M, S> Push<'a, M, S> {
     #[inline(always)]
@@ -489,7 +508,7 @@ impl<M> Pid<M> {
             return (route.ways.send)(self, message, sender, waiter, cx);
         }
         let cell = self.cell();
-        match cell.queue.try_push(message, sender) {
+        match cell.queue.push_longer(message, sender) {
             Ok(duty) => {
                 carry_out(cell.header(), duty);
                 Poll::Ready(None)

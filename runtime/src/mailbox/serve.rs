@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use crate::cell::pooled::Pooled;
+use crate::cell::pooled::{Pooled, Room};
 use crate::error::SaveQueueFull;
 use crate::exit::ExitReason;
 use crate::scheduler::Seat;
@@ -19,7 +19,7 @@ use crate::scheduler::Seat;
 use super::exit_watch;
 use super::handle::Mailbox;
 use super::next::{Found, Wanted};
-use super::receive::{Short, give_way, message_of, poll_found, receive_shortly, seat_of_turn};
+use super::receive::{Short, give_way, message_of, poll_found, receive_shortly, seat_here};
 
 /// State that messages are handled with.
 #[doc(hidden)]
@@ -36,6 +36,9 @@ pub trait Serve: Send {
     /// Whether it wants this message now.
     fn accepts(&self, message: &Self::Message) -> bool;
 
+    /// What a message is called in reports.
+    fn kind(message: &Self::Message) -> &'static str;
+
     /// Handles a message.
     fn handle(&mut self, message: Self::Message) -> impl Future<Output = Result<(), ExitReason>> + Send;
 }
@@ -51,6 +54,14 @@ pub fn serve<'a, S: Serve>(
     state: &'a mut S,
 ) -> impl Future<Output = Result<(), ExitReason>> + Send + use<'a, S> {
     Serving::new(state, |state: &'a mut S, message| state.handle(message))
+}
+
+/// What a poll goes on with.
+enum AtHand<F> {
+    /// A handler that waited.
+    Handler(Pooled<F>),
+    /// Room for the next one.
+    Room(Room<F>),
 }
 
 /// `handle` makes a handler's future of the state and a message.
@@ -80,14 +91,15 @@ where
     #[inline(always)]
     fn receive(
         &mut self,
+        seat: Option<&Seat>,
         cx: &mut Context<'_>,
         moved: &mut MaybeUninit<S::Message>,
     ) -> Poll<Option<NonNull<S::Message>>> {
         // SAFETY: there is no handler, so the state is ours for the length of this call.
         let state = unsafe { self.state.as_ref() };
         let front = state.mailbox().pid().cell();
-        // SAFETY: used for the length of this poll.
-        let Some(seat) = (unsafe { seat_of_turn(front) }) else { return Poll::Ready(None) };
+        let seat = seat.filter(|seat| seat.is_current(front.header()));
+        let Some(seat) = seat else { return Poll::Ready(None) };
         if !seat.charge() {
             // SAFETY: it is this actor's turn.
             unsafe { give_way(front, cx) };
@@ -129,6 +141,14 @@ where
             unsafe { front.run() }.extension().exiting.get_or_insert(reason);
             front.lane.attend();
         }
+        if let Poll::Ready(Found::Message(message)) = &found
+            // SAFETY: as above; `kind` is the program's, and nothing is borrowed while it runs.
+            && unsafe { front.run() }.keeps_recent()
+        {
+            let kind = S::kind(message);
+            // SAFETY: as above.
+            unsafe { front.run() }.name_recent(kind);
+        }
         found.map(message_of)
     }
 }
@@ -145,25 +165,30 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: nothing in it is address-sensitive: a handler has an address of its own.
         let me = unsafe { self.get_unchecked_mut() };
-        if me.handler.is_some()
-            && let Some(reason) = exit_watch::reason()
-        {
-            me.handler = None;
-            return Poll::Ready(Err(reason));
-        }
-        let mut under_way = me.handler.take();
+        let mut at_hand = match me.handler {
+            None => AtHand::Room(Room::new()),
+            Some(_) => match exit_watch::reason() {
+                None => me.handler.take().map_or_else(|| AtHand::Room(Room::new()), AtHand::Handler),
+                Some(reason) => {
+                    me.handler = None;
+                    return Poll::Ready(Err(reason));
+                }
+            },
+        };
+        // SAFETY: used for the length of this poll.
+        let seat = unsafe { seat_here() };
         loop {
             // One place polls handlers, new or not: two would not be compiled in line.
-            let mut handler = match under_way.take() {
-                Some(handler) => handler,
-                None => {
+            let mut handler = match at_hand {
+                AtHand::Handler(handler) => handler,
+                AtHand::Room(room) => {
                     // SAFETY: there is no handler, so the state is ours until one is made.
                     let state: &'a mut S = unsafe { &mut *me.state.as_ptr() };
                     if let Some(reason) = state.ended() {
                         return Poll::Ready(Err(reason));
                     }
                     let mut moved = MaybeUninit::uninit();
-                    let at = match me.receive(cx, &mut moved) {
+                    let at = match me.receive(seat, cx, &mut moved) {
                         Poll::Pending => return Poll::Pending,
                         Poll::Ready(None) => return Poll::Ready(Ok(())),
                         Poll::Ready(Some(at)) => at,
@@ -173,7 +198,7 @@ where
                     let state: &'a mut S = unsafe { &mut *me.state.as_ptr() };
                     let handle = &mut me.handle;
                     // SAFETY: the message is ours, and moved out here alone.
-                    Pooled::new(|| handle(state, unsafe { at.read() }))
+                    room.fill(|| handle(state, unsafe { at.read() }))
                 }
             };
             match Pin::new(&mut handler).poll(cx) {
@@ -181,7 +206,7 @@ where
                     me.handler = Some(handler);
                     return Poll::Pending;
                 }
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => at_hand = AtHand::Room(handler.vacate()),
                 other @ Poll::Ready(_) => return other,
             }
         }

@@ -11,7 +11,7 @@
 
 use std::ptr::{self, null_mut};
 
-use crate::primitive::{AtomicPtr, Ordering, mutated};
+use crate::primitive::{AtomicPtr, Ordering, fence, mutated};
 use crate::queue::Position;
 
 struct Node<S> {
@@ -84,6 +84,7 @@ impl<S> Lane<S> {
         // Relaxed: nothing is read through it before the compare-exchange.
         let mut top = self.top.load(Ordering::Relaxed);
         if top == closed() {
+            Self::acquire_end();
             return Err(signal);
         }
         let node = Box::into_raw(Box::new(Node { next: top, position, signal }));
@@ -93,6 +94,7 @@ impl<S> Lane<S> {
             match self.top.compare_exchange_weak(top, node, order, Ordering::Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(seen) if seen == closed() && !mutated("lane: push goes on where it closed") => {
+                    Self::acquire_end();
                     // SAFETY: never linked, so still ours.
                     return Err(unsafe { Box::from_raw(node) }.signal);
                 }
@@ -102,6 +104,14 @@ impl<S> Lane<S> {
                     unsafe { (*node).next = top };
                 }
             }
+        }
+    }
+
+    /// Whoever is refused sees what the receiver did before it closed the lane: why it ended.
+    fn acquire_end() {
+        if !mutated("lane: a refusal acquires nothing") {
+            // Pairs with the Release in `swap`.
+            fence(Ordering::Acquire);
         }
     }
 

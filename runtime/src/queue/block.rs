@@ -11,6 +11,7 @@ use std::alloc::Layout;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull, null_mut};
 
+use super::word::Step;
 use crate::pool;
 use crate::primitive::{AtomicPtr, AtomicU64, Ordering, UnsafeCell, mutated};
 
@@ -27,6 +28,12 @@ impl Mark {
     #[inline(always)]
     pub const fn new(sender: u64, credit: bool) -> Self {
         Self(sender | MESSAGE | if credit { CREDIT } else { 0 })
+    }
+
+    /// A mark of `sender`, for a place that was claimed by `step`.
+    #[inline(always)]
+    pub const fn of_step(sender: u64, step: Step) -> Self {
+        Self(sender | MESSAGE | step.credit_bit(CREDIT))
     }
 
     /// The sender's code, as given to [`Mark::new`].

@@ -15,10 +15,8 @@ use crate::primitive::mutated;
 
 use super::Queue;
 use super::waiters::{Fate, Locked, Node, Purpose};
+use super::wakers::Wakers;
 use super::word::{Duty, Gave, Waiting};
-
-/// How many wakers are collected under the lock before it is given up to wake them.
-const WAKES_PER_ROUND: usize = 32;
 
 /// What joining the waiters came to.
 #[must_use]
@@ -82,16 +80,13 @@ impl<M> Queue<M> {
     fn give_to_waiters(&self, mut count: u32) -> Duty {
         let mut duty = Duty::None;
         loop {
-            let mut wakers: [Option<Waker>; WAKES_PER_ROUND] = [const { None }; WAKES_PER_ROUND];
+            let mut wakers = Wakers::new();
             let mut waiters = self.wait_list().lock();
-            for waker in &mut wakers {
-                if count == 0 {
-                    break;
-                }
+            while count != 0 && !wakers.is_full() {
                 let Some(node) = waiters.first() else { break };
                 // SAFETY: the node is linked, and we hold the lock.
                 let (woken, pushed) = unsafe { self.serve(&mut waiters, node) };
-                *waker = woken;
+                wakers.push(woken);
                 if pushed == Duty::Schedule {
                     duty = Duty::Schedule;
                 }
@@ -102,9 +97,7 @@ impl<M> Queue<M> {
                 self.word.transition_to_no_waiters(count);
             }
             drop(waiters);
-            for waker in wakers.into_iter().flatten() {
-                waker.wake();
-            }
+            wakers.wake();
             if done {
                 return duty;
             }
@@ -160,8 +153,10 @@ impl<M> Queue<M> {
     #[cold]
     #[inline(never)]
     pub unsafe fn enqueue(&self, node: NonNull<Node<M>>, waker: &Waker) -> Enqueued {
+        let early = mutated("credit: waiting looks before it locks");
+        let early = early.then(|| self.word.transition_to_waiting(self.hands_over()));
         let mut waiters = self.wait_list().lock();
-        match self.word.transition_to_waiting(self.hands_over()) {
+        match early.unwrap_or_else(|| self.word.transition_to_waiting(self.hands_over())) {
             Waiting::Room => Enqueued::Room,
             Waiting::Closed => Enqueued::Closed,
             Waiting::Registered => {
@@ -243,14 +238,14 @@ impl<M> Queue<M> {
     pub unsafe fn close_waiters(&self) {
         let Some(list) = self.wait_list_if_any() else { return };
         loop {
-            let mut wakers: [Option<Waker>; WAKES_PER_ROUND] = [const { None }; WAKES_PER_ROUND];
+            let mut wakers = Wakers::new();
             let mut waiters = list.lock();
-            for waker in &mut wakers {
+            while !wakers.is_full() {
                 let Some(node) = waiters.first() else { break };
                 // SAFETY: linked, and we hold the lock.
                 unsafe { waiters.unlink(node) };
                 // SAFETY: alive until published, and under the lock.
-                *waker = unsafe { node.as_ref().take_waker() };
+                wakers.push(unsafe { node.as_ref().take_waker() });
                 // SAFETY: unlinked under the lock; the message stays in the node for its owner.
                 unsafe { Node::publish(node, Fate::Closed) };
             }
@@ -259,9 +254,7 @@ impl<M> Queue<M> {
                 self.word.transition_to_no_waiters(0);
             }
             drop(waiters);
-            for waker in wakers.into_iter().flatten() {
-                waker.wake();
-            }
+            wakers.wake();
             if done {
                 return;
             }

@@ -20,6 +20,7 @@ mod pop;
 mod push;
 mod push_all;
 mod waiters;
+mod wakers;
 mod word;
 
 use std::ptr::{NonNull, null_mut};

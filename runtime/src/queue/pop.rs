@@ -123,12 +123,21 @@ impl<M> Queue<M> {
     ///
     /// # Safety
     /// As for [`Queue::take`], with `front.is_last()`.
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     pub unsafe fn take_last(&self, front: Front<'_, M>) -> M {
         debug_assert!(front.last);
+        // Not passed on: it would have to lie in memory, whatever way is taken.
+        // SAFETY: by contract.
+        unsafe { self.take_last_in(front.slot, front.mark) }
+    }
+
+    /// # Safety
+    /// As for [`Queue::take`]; the slot is a block's last, and the mark its own.
+    #[cold]
+    #[inline(never)]
+    unsafe fn take_last_in(&self, slot: &Slot<M>, mark: Mark) -> M {
         // SAFETY: the mark was seen; taken once.
-        let message = unsafe { front.slot.take() };
+        let message = unsafe { slot.take() };
         let (block, settle) = self.consumer.with_mut(|consumer| {
             // SAFETY: the token's holder alone touches the consumer part.
             let consumer = unsafe { &mut *consumer };
@@ -137,7 +146,7 @@ impl<M> Queue<M> {
             let next = unsafe { Block::next(NonNull::new_unchecked(block)) };
             consumer.block = next.map_or(null_mut(), NonNull::as_ptr);
             consumer.head = consumer.head.plus(2);
-            consumer.owed += front.mark.credits();
+            consumer.owed += mark.credits();
             (block, consumer.owed >= consumer.threshold)
         });
         // SAFETY: all its slots are consumed and the senders have moved on to the successor.
@@ -252,10 +261,11 @@ impl<M> Queue<M> {
             let consumer = unsafe { &mut *consumer };
             (consumer.head, std::mem::take(&mut consumer.owed), consumer.block)
         });
-        let parked = match NonNull::new(block) {
+        let block = if release { NonNull::new(block) } else { None };
+        let parked = match block {
             // SAFETY: by contract.
-            Some(block) if release => unsafe { self.park_and_release(head, owed, block) },
-            _ => self.word.transition_to_idle(head, owed, self.hands_over()),
+            Some(block) => unsafe { self.park_and_release(head, owed, block) },
+            None => self.word.transition_to_idle(head, owed, self.hands_over()),
         };
         if parked == Parked::No && owed != 0 {
             self.consumer.with_mut(|consumer| {

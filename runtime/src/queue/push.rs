@@ -5,7 +5,7 @@ use std::ptr::{NonNull, null_mut};
 use crate::primitive::{Ordering, mutated, spin_loop};
 
 use super::Queue;
-use super::block::{Block, Mark};
+use super::block::{Block, Mark, Slot};
 use super::word::{Duty, Snapshot, Step};
 
 /// How many pauses follow a failed compare-exchange before the word is read again.
@@ -37,6 +37,30 @@ impl Admit {
     }
 }
 
+/// A place that was claimed, and has to be filled at once: the receiver can't go past it.
+#[must_use = "a claimed place that is never filled stops the receiver"]
+pub struct Claimed<'a, M> {
+    slot: &'a Slot<M>,
+    step: Step,
+    duty: Duty,
+}
+
+impl<M> Claimed<'_, M> {
+    /// Fills it.
+    #[inline(always)]
+    pub fn fill(self, message: M, sender: u64) -> Duty {
+        // SAFETY: the claim is used up by this, so the slot is filled once.
+        unsafe { self.slot.fill(message, Mark::of_step(sender, self.step)) };
+        self.duty
+    }
+}
+
+impl<M> std::fmt::Debug for Claimed<'_, M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Claimed").field("duty", &self.duty).finish_non_exhaustive()
+    }
+}
+
 impl<M> Queue<M> {
     /// Pushes if there is room, and takes a credit for it.
     ///
@@ -44,31 +68,49 @@ impl<M> Queue<M> {
     /// The message, when there is no room or the queue is closed.
     #[inline(always)]
     pub fn try_push(&self, message: M, sender: u64) -> Result<Duty, M> {
+        match self.claim_shortly() {
+            Some(claimed) => Ok(claimed.fill(message, sender)),
+            None => self.push_longer(message, sender),
+        }
+    }
+
+    /// The short way of a push: claims the next place, for a credit. `None` where it does not suffice:
+    /// there is no credit, or the place is at a block's edge.
+    ///
+    /// The message comes after, since what may be returned must be carried along.
+    #[inline(always)]
+    pub fn claim_shortly(&self) -> Option<Claimed<'_, M>> {
         let mut now = self.word.load();
         loop {
             if !now.has_credit() {
-                return Err(message);
+                return None;
             }
             let index = now.position().index(Block::<M>::LAP);
-            // Acquire pairs with the Release of whoever installed the block.
-            let block = NonNull::new(self.tail_block.load(Ordering::Acquire));
-            let Some(block) = block else { break };
             if index + 1 >= Block::<M>::SLOTS {
-                break;
+                return None;
             }
+            // Acquire pairs with the Release of whoever installed the block.
+            let block = NonNull::new(self.tail_block.load(Ordering::Acquire))?;
             match self.word.transition_to_claimed(now, self.step) {
                 Ok(duty) => {
                     // SAFETY: the claim made this slot ours, and the block can't be freed before
                     // the receiver has consumed it.
                     let slot = unsafe { Block::slot(block, index) };
-                    // SAFETY: as above.
-                    unsafe { slot.fill(message, Mark::new(sender, self.step.takes_credit())) };
-                    return Ok(duty);
+                    return Some(Claimed { slot, step: self.step, duty });
                 }
                 Err(_) => now = self.back_off(),
             }
         }
-        self.push_at_edge(message, Mark::new(sender, self.step.takes_credit()), self.step, Admit::Credit)
+    }
+
+    /// Goes on where [`Queue::claim_shortly`] did not suffice.
+    ///
+    /// # Errors
+    /// As for [`Queue::try_push`].
+    #[cold]
+    #[inline(never)]
+    pub fn push_longer(&self, message: M, sender: u64) -> Result<Duty, M> {
+        self.push_at_edge(message, Mark::of_step(sender, self.step), self.step, Admit::Credit)
     }
 
     /// Pushes without a credit: a message that must not wait for room.

@@ -162,6 +162,13 @@ impl Step {
         self.0 != 0
     }
 
+    /// `bit` if this step takes a credit, else 0.
+    #[inline(always)]
+    pub const fn credit_bit(self, bit: u64) -> u64 {
+        // A step is no credit or one: its bit is moved to where it is wanted.
+        (self.0 as u64) >> (CREDIT_ONE.trailing_zeros() - bit.trailing_zeros())
+    }
+
     #[inline(always)]
     const fn times(self, n: u64) -> u64 {
         (POSITION_ONE - self.0 as u64).wrapping_mul(n)
@@ -408,6 +415,11 @@ impl Word {
             let room = if hand_over { now.is_idle() } else { now.has_credit() };
             if room && !now.has_waiters() && !mutated("word: waiting does not look again") {
                 return Waiting::Room;
+            }
+            // Others wait already: what we would change is so, and stays so as long as the lock is held.
+            // Who closes the queue later takes the lock after us; who did so before has shown us CLOSED.
+            if now.has_waiters() {
+                return Waiting::Registered;
             }
             match self.change(now, now.0 | WAITERS) {
                 Ok(()) => return Waiting::Registered,

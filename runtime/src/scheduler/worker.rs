@@ -35,7 +35,8 @@ pub struct Worker {
     pub ring: Ring<Task>,
     index: usize,
     lifo: Cell<*const Header>,
-    streak: Cell<u32>,
+    /// How many more turns the private slot may take in a row.
+    streak_left: Cell<u32>,
     until_injector: Cell<u32>,
     random: Cell<u32>,
     /// When to look again at what others had queued and were quick to run.
@@ -70,7 +71,7 @@ impl Worker {
             ring: Ring::new(),
             index,
             lifo: Cell::new(ptr::null()),
-            streak: Cell::new(0),
+            streak_left: Cell::new(LIFO_STREAK),
             until_injector: Cell::new(INJECTOR_EVERY),
             random: Cell::new(random),
             doze: Cell::new(None),
@@ -162,17 +163,17 @@ impl Worker {
             return Some(cell);
         }
         if let Some(cell) = NonNull::new(self.lifo.replace(ptr::null()).cast_mut()) {
-            let streak = self.streak.get();
-            if streak < LIFO_STREAK {
-                self.streak.set(streak + 1);
+            let left = self.streak_left.get();
+            self.streak_left.set(left.wrapping_sub(1));
+            if left != 0 {
                 return Some(cell);
             }
-            self.streak.set(0);
+            self.streak_left.set(LIFO_STREAK);
             let Some(other) = self.pop_back() else { return Some(cell) };
             self.push_back(cell);
             return Some(other);
         }
-        self.streak.set(0);
+        self.streak_left.set(LIFO_STREAK);
         self.pop_back().or_else(|| self.next_elsewhere())
     }
 
@@ -261,15 +262,16 @@ impl Worker {
         let mut searching =
             self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Acquire);
         self.ring_alarms(now);
+        let mut next = self.next();
+        if searching && next.is_some() {
+            searching = false;
+            self.node().scheduler.end_search();
+        }
         let ended = loop {
-            let Some(cell) = self.next() else { break Slice::Idle };
-            if searching {
-                searching = false;
-                self.node().scheduler.end_search();
-            }
+            let Some(cell) = next else { break Slice::Idle };
+            self.seat.counters.count_turn();
             // SAFETY: the entry came with the cell's token.
             let again = unsafe { self.run(cell) };
-            self.seat.counters.count_turn();
             if !self.seat.charge() {
                 break Slice::Over;
             }
@@ -278,6 +280,7 @@ impl Worker {
             if again && !tokio::task::coop::has_budget_remaining() {
                 break Slice::Over;
             }
+            next = self.next();
         };
         if searching {
             self.node().scheduler.end_search_in_vain();
@@ -308,7 +311,9 @@ impl Worker {
         // SAFETY: the token's reference keeps the cell alive.
         let run = unsafe { cell.as_ref() }.vtable.run;
         // SAFETY: by contract.
-        match unsafe { run(cell, &self.seat) } {
+        let ran = unsafe { run(cell, &self.seat) };
+        self.seat.set_current(None);
+        match ran {
             Ran::Parked => {}
             Ran::Requeue => {
                 self.push_again(cell);

@@ -3,10 +3,10 @@
 use std::cell::Cell;
 
 use wharf_runtime::{
-    AnyPid, Ask, AskError, Builder, CrashReport, DeadLetter, Down, Elapsed, Event, Exit, ExitReason,
-    LookupError, Mailbox, MonitorRef, Next, Node, NodeStats, PanicInfo, Permit, Pid, Receive, ReceiveFrom,
-    ReceiveTimeout, RegisterError, Reply, Reserve, SaveQueueFull, SendError, ShutdownReport, Sleep, Spawn,
-    StartError, Timer, Undelivered, YieldNow, remote,
+    AnyPid, Ask, AskError, Builder, CrashDecision, CrashReport, DeadLetter, Down, Elapsed, Event, Exit,
+    ExitReason, LookupError, Mailbox, MonitorRef, Next, Node, NodeStats, PanicInfo, Permit, Pid, Receive,
+    ReceiveFrom, ReceiveTimeout, RecentMessage, RegisterError, Reply, Reserve, SaveQueueFull, SendError,
+    ShutdownReport, Sleep, Spawn, StartError, Stopped, Supervision, Timer, Undelivered, YieldNow, remote,
 };
 
 /// A message that may change threads but not be shared.
@@ -56,7 +56,8 @@ macro_rules! has {
 #[test]
 fn handles_are_send_sync_and_unpin_whatever_the_message() {
     all_of!(Pid<Message>, AnyPid, Node, Builder, Spawn, Timer, Reply<Message>, MonitorRef);
-    all_of!(ExitReason, PanicInfo, Down, Exit, DeadLetter, CrashReport<'static>, NodeStats, ShutdownReport);
+    all_of!(ExitReason, PanicInfo, Down, Exit, DeadLetter, CrashReport, NodeStats, ShutdownReport);
+    all_of!(Stopped, CrashDecision, RecentMessage, Supervision);
     all_of!(Undelivered<Message>, SendError<Message>, Sleep, YieldNow);
     all_of!(Permit<'static, Message>);
     all_of!(remote::Connection, remote::Grant<Message>, remote::FarSignal, remote::Cut);

@@ -2,9 +2,10 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::oneshot;
-use wharf_runtime::{Event, ExitReason, Hooks, LookupError, Mailbox, Node, RegisterError, Spawn};
+use wharf_runtime::{Event, ExitReason, Hooks, LookupError, Mailbox, Node, Pid, RegisterError, Spawn};
 
 use crate::common::{echo, ends_as_told, eventually, everywhere, gone, multi, poll_once, single};
 
@@ -147,7 +148,68 @@ fn all_who_wait_for_an_end_are_told_and_late_comers_hear_of_no_proc() {
         for waiter in waiting {
             assert_eq!(waiter.await.unwrap(), ExitReason::custom("done"));
         }
-        assert_eq!(subject.stopped().await, ExitReason::NoProc);
+        assert_eq!(subject.stopped().await, ExitReason::custom("done"));
+    });
+}
+
+#[test]
+fn stopped_gives_the_reason_of_one_that_has_ended_however_late() {
+    everywhere(async |node| {
+        for n in 0..200_u32 {
+            // Told to end, and asked why while it does.
+            let subject = ends_as_told(&node);
+            let early = subject.stopped();
+            subject.send(ExitReason::custom(n)).await.unwrap();
+            assert_eq!(subject.stopped().await, ExitReason::custom(n));
+            assert_eq!(early.await, ExitReason::custom(n));
+            gone(&subject).await;
+            assert_eq!(subject.any().stopped().await, ExitReason::custom(n));
+            assert_eq!(subject.stopped().await, ExitReason::custom(n));
+
+            let subject = ends_as_told(&node);
+            subject.kill();
+            assert_eq!(subject.stopped().await, ExitReason::Killed);
+            let subject = ends_as_told(&node);
+            subject.stop();
+            assert_eq!(subject.stopped().await, ExitReason::Normal);
+        }
+        let guest = node.guest::<()>();
+        let pid = guest.pid().clone();
+        drop(guest);
+        assert_eq!(pid.stopped().await, ExitReason::Normal);
+    });
+}
+
+/// Counts how often it is dropped, and sends a message when it is.
+#[derive(Debug)]
+struct Token(Arc<AtomicU32>, Pid<u8>);
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let _ = self.1.try_send(1);
+    }
+}
+
+#[test]
+fn a_reason_goes_with_the_last_pid_of_its_actor() {
+    everywhere(async |node| {
+        let drops = Arc::new(AtomicU32::new(0));
+        let mut guest = node.guest::<u8>();
+        for n in 0..100 {
+            let subject = ends_as_told(&node);
+            let other = subject.clone();
+            let token = Token(Arc::clone(&drops), guest.pid().clone());
+            subject.send(ExitReason::custom(token)).await.unwrap();
+            drop(subject.stopped().await);
+            gone(&subject).await;
+            drop(subject);
+            assert_eq!(drops.load(Ordering::SeqCst), n);
+            drop(other);
+            // The worker's own reference may go a moment later.
+            assert_eq!(guest.receive().await, Some(1));
+            assert_eq!(drops.load(Ordering::SeqCst), n + 1);
+        }
     });
 }
 

@@ -55,8 +55,8 @@ fn a_payload_that_is_no_text_is_reported_as_such() {
 struct Crashes(Arc<Mutex<Vec<String>>>);
 
 impl Hooks for Crashes {
-    fn actor_crashed(&self, report: &CrashReport<'_>) {
-        let label = report.label.unwrap_or("none");
+    fn actor_crashed(&self, report: &CrashReport) {
+        let label = report.label.as_deref().unwrap_or("none");
         self.0.lock().unwrap().push(format!("{label}: {}, {} waiting", report.reason, report.queued));
         assert!(report.spawned_at.file().ends_with("panics.rs"));
         assert!(report.parent.is_none());

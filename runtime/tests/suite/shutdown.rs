@@ -161,7 +161,7 @@ fn after_a_stop_everything_is_refused_by_name() {
             assert!(matches!(pid.try_send(None), Err(SendError::NodeStopped { .. })));
             assert!(matches!(pid.reserve().await, Err(SendError::NodeStopped { .. })));
             assert_eq!(pid.ask(Some).await, Err(AskError::NodeStopped));
-            assert_eq!(pid.stopped().await, ExitReason::NoProc);
+            assert_eq!(pid.stopped().await, ExitReason::Normal);
 
             let tally = Tally::default();
             let token = tally.token();
@@ -337,7 +337,7 @@ fn drop_under_load(tokio: tokio::runtime::Runtime, runs: bool) {
     let (watched, own) = (parked.clone(), node.clone());
     wait(Box::new(move || {
         let reason = single().block_on(own.run(async { watched.stopped().await }));
-        assert!(matches!(reason, ExitReason::Shutdown | ExitReason::NoProc), "{reason:?}");
+        assert_eq!(reason, ExitReason::Shutdown);
     }));
     for _ in 0..threads.len() {
         begun.recv().unwrap();

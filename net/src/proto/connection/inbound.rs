@@ -105,8 +105,11 @@ impl Connection {
             self.events.push_back(Event::Message { to, from, of, payload: payload.into() });
             return Ok(());
         }
-        // One with a revoked pid had credit that was granted on it. It is not a fault to use it.
-        _ = self.grants.spend(now, to, bytes);
+        // One with a revoked pid had credit that was granted on it. It is not a fault to use it, and
+        // the room that was set aside is room again.
+        if self.grants.spend(now, to, bytes).is_ok() {
+            self.events.push_back(Event::CreditReturned { mailbox: to, messages: 1, bytes });
+        }
         self.counters.undeliverable += 1;
         self.events.push_back(Event::DeadLetter { to, from, of, payload: payload.into() });
         Ok(())

@@ -159,6 +159,9 @@ impl Node {
 
     fn queue(&mut self, peer: &NodeName, command: Command) -> Result<(), CommandError> {
         let known = self.roster.admit(peer, &self.config)?;
+        if known.is_moot(&command) {
+            return Ok(());
+        }
         if known.state() == PeerState::Backoff {
             self.undo(peer, command);
             return Ok(());

@@ -247,10 +247,13 @@ impl Node {
     fn collect(&mut self, now: Duration, conn: ConnId) {
         let Some((peer, cause)) = self.gather(conn) else { return };
         let jitter = self.jitter();
-        if self.roster.get_mut(&peer.name).is_some_and(|known| known.lost(now, conn, jitter)) {
-            self.notify_watchers(&peer.name);
-        }
+        let counts = self.roster.get_mut(&peer.name).is_some_and(|known| known.lost(now, conn, jitter));
+        let name = peer.name.clone();
         self.events.push_back(NodeEvent::Down { conn, peer, cause });
+        if counts {
+            // After it, so that who watches can be told why.
+            self.notify_watchers(&name);
+        }
         self.events.push_back(NodeEvent::Close { conn });
         if let Some(Line::Standing(mut connection)) = self.lines.remove(&conn) {
             let mut rest = Vec::new();

@@ -2,7 +2,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::proto::{NodeName, Reason};
-use crate::wire::ExitCause;
 
 const NOW: Duration = Duration::from_secs(9);
 
@@ -121,13 +120,15 @@ fn one_that_finds_no_room_takes_those_of_its_pair_with_it_and_nobody_is_linked_a
 fn what_would_end_a_relation_that_ended_with_the_connection_does_not_wait() {
     let mut at = peer();
     let down = Signal::Down { number: 1, reason: Reason::Normal };
-    for moot in [Signal::Demonitor { number: 1 }, Signal::UnlinkAck { number: 1 }, down] {
-        assert!(at.queue(signal(1, moot)).is_empty());
+    let exit = Signal::Exit { cause: ExitCause::Link, reason: Reason::Normal };
+    for moot in [Signal::Demonitor { number: 1 }, Signal::UnlinkAck { number: 1 }, down, exit.clone()] {
+        assert!(at.is_moot(&signal(1, moot)));
     }
+    assert!(at.queue(signal(3, Signal::Link)).is_empty() && !at.is_moot(&signal(3, exit)));
     assert!(at.queue(signal(1, Signal::Monitor { number: 4 })).is_empty());
     assert!(at.queue(signal(2, Signal::Monitor { number: 4 })).is_empty());
-    assert!(at.queue(signal(1, Signal::Demonitor { number: 4 })).is_empty());
-    assert_eq!(at.take_queue(), [signal(2, Signal::Monitor { number: 4 })]);
+    assert!(at.is_moot(&signal(1, Signal::Demonitor { number: 4 })));
+    assert_eq!(at.take_queue(), [signal(3, Signal::Link), signal(2, Signal::Monitor { number: 4 })]);
 }
 
 proptest! {

@@ -19,6 +19,7 @@ mod cell {
 
     use crate::cell::header::Header;
     use crate::cell::run::{cell_of_waker, waker_of_reference};
+    use crate::cell::words::Flag;
     use crate::queue::Duty;
     use crate::scheduler::{Seat, carry_out};
 
@@ -64,8 +65,7 @@ mod cell {
         if let Some(cell) = current(waker) {
             // SAFETY: it is this actor's turn on this thread, and nothing of it is borrowed.
             let run = unsafe { cell.as_ref().run() };
-            if run.spare {
-                run.spare = false;
+            if run.flags.take(Flag::Spare) {
                 // SAFETY: the spare reference is handed over.
                 return unsafe { waker_of_reference(cell) };
             }
@@ -79,8 +79,8 @@ mod cell {
         if let Some(cell) = current(&waker) {
             // SAFETY: as in `lend`.
             let run = unsafe { cell.as_ref().run() };
-            if !run.spare {
-                run.spare = true;
+            if !run.flags.has(Flag::Spare) {
+                run.flags.set(Flag::Spare);
                 // The waker's reference is the spare one now.
                 let _ = ManuallyDrop::new(waker);
             }

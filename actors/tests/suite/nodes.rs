@@ -1,0 +1,8 @@
+//! Nodes joined with each other: near and far behave alike.
+
+mod asks;
+mod common;
+mod connecting;
+mod exports;
+mod order;
+mod signals;
