@@ -36,7 +36,11 @@ use crate::walk::{Unreadable, Walk};
 use crate::wire::{Content, Files, Job, Msg, Nothing, Place, Seat, Slice, unpack};
 
 /// How long nodes that are to be there at the beginning are waited for.
-const GATHERING: Duration = Duration::from_secs(10);
+const GATHERING: Duration = Duration::from_secs(2);
+
+/// How many chunks are given out before all nodes are there: a small count need not wait for them, and of a
+/// large one each node gets its part.
+const AHEAD: u32 = 16;
 
 /// The victim has done so many chunks when it is struck; fewer if there are no more.
 const STRUCK_AFTER: u64 = 2;
@@ -70,6 +74,8 @@ pub(crate) struct Coordinator {
     restarts: u64,
     mischief: Mischief,
     is_gathering: bool,
+    /// Chunks given out while not all nodes are there.
+    ahead: u32,
     /// The node that was struck.
     dying: Option<String>,
     /// The workers that live, or whose end is not known yet, by their numbers in the ledger.
@@ -110,7 +116,8 @@ impl Coordinator {
             tally: Tally::new(progress),
             roster,
             restarts: 0,
-            is_gathering: mischief.victim.is_some(),
+            is_gathering: true,
+            ahead: if mischief.victim.is_some() { AHEAD } else { 0 },
             mischief,
             dying: None,
             workers: HashMap::new(),
@@ -174,7 +181,7 @@ impl Coordinator {
 
     /// Gives chunks to those who wait, as far as there are any.
     fn serve(&mut self) {
-        while !self.is_gathering
+        while (!self.is_gathering || self.ahead < AHEAD)
             && let Some((holder, reply)) = self.waiting.pop_front()
         {
             let Some(worker) = self.workers.get(&holder) else {
@@ -189,6 +196,7 @@ impl Coordinator {
                     };
                     // Should it be dead, its `Down` will put the chunk back.
                     _ = reply.send(Some(job));
+                    self.ahead = self.ahead.saturating_add(1);
                     self.strike(STRUCK_AFTER, Some(holder));
                 }
                 Turn::Wait => {
@@ -277,9 +285,7 @@ impl Actor for Coordinator {
     type Msg = Msg;
 
     async fn started(&mut self, cx: &mut Context<Msg>) -> Result<(), ExitReason> {
-        if self.is_gathering {
-            cx.set_timer("gathering", GATHERING, Msg::Begin);
-        }
+        cx.set_timer("gathering", GATHERING, Msg::Begin);
         Ok(())
     }
 

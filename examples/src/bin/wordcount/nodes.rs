@@ -56,6 +56,8 @@ pub(crate) fn run(
             let started = started.and_then(|()| base.start(&children, nodes.workers, fleet));
             if let Err(why) = started {
                 progress.say(&format!("counting with fewer nodes: {why}"));
+                // A coordinator that is gone is told of below.
+                _ = coordinator.send(Msg::Begin).await;
             }
         }
         let outcome = count(&coordinator, nodes.workers, outcome).await;

@@ -16,6 +16,8 @@ pub(crate) struct Roster {
 #[derive(Debug)]
 struct Member {
     share: Share,
+    /// Whether it is to have workers.
+    is_expected: bool,
     /// Workers that live, or whose end is not known yet.
     workers: usize,
     /// How often it was lost.
@@ -27,7 +29,7 @@ struct Member {
 impl Roster {
     /// A roster with these workers of this node in it, none of whom has entered.
     pub(crate) fn expect(&mut self, node: &str, workers: u16) {
-        self.member(node);
+        self.member(node).is_expected = workers > 0;
         for number in 1..=workers {
             self.slot(&worker_name(node, number));
         }
@@ -74,7 +76,7 @@ impl Roster {
 
     /// Whether each node that was expected is there, or was.
     pub(crate) fn is_complete(&self) -> bool {
-        self.nodes.iter().all(|member| member.workers > 0 || member.lost > 0)
+        self.nodes.iter().all(|member| !member.is_expected || member.workers > 0 || member.lost > 0)
     }
 
     /// How many times a node was lost.
@@ -94,7 +96,7 @@ impl Roster {
     fn member(&mut self, node: &str) -> &mut Member {
         let place = self.nodes.iter().position(|member| member.share.name == node).unwrap_or_else(|| {
             let share = Share { name: node.to_owned(), chunks: 0 };
-            self.nodes.push(Member { share, workers: 0, lost: 0, is_lost: false });
+            self.nodes.push(Member { share, is_expected: false, workers: 0, lost: 0, is_lost: false });
             self.nodes.len() - 1
         });
         &mut self.nodes[place]
