@@ -85,6 +85,20 @@ fn capacities_decide_who_waits() {
 }
 
 #[test]
+fn an_actor_of_another_node_is_used_as_one_of_this() {
+    let text = printed(env!("CARGO_BIN_EXE_tour_06_two_nodes"), &[]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 9, "{text}");
+    assert_eq!(lines[..3], ["connected to far", "5 makes 5", "2 more makes 7"]);
+    assert!(lines[3].starts_with("no answer: ") && lines[3].contains("divide by zero"), "{text}");
+    assert!(lines[4].starts_with("the counter ended: ") && lines[4].contains("divide by zero"), "{text}");
+    assert_eq!(lines[5], "another one: 1 makes 101");
+    assert!(lines[6].starts_with("the other counter: "), "{text}");
+    assert_eq!(lines[7], "node `far` is not connected any more: the peer stops");
+    assert!(lines[8].starts_with("no answer any more: "), "{text}");
+}
+
+#[test]
 fn a_ball_is_played_and_money_is_not_lost() {
     assert!(printed(env!("CARGO_BIN_EXE_ping_pong"), &["1000"]).starts_with("1000 hops, "));
     let text = printed(env!("CARGO_BIN_EXE_bank"), &[]);

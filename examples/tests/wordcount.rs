@@ -14,6 +14,14 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "wordcount/machines.rs"]
+mod machines;
+#[path = "wordcount/nodes.rs"]
+mod nodes;
+#[cfg(target_os = "linux")]
+#[path = "wordcount/processes.rs"]
+mod processes;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_wordcount");
 
 /// Larger than any number of distinct words here.
@@ -61,18 +69,30 @@ fn a_seed_decides_how_many_panics_there_are_and_is_printed_to_be_used_again() {
 #[test]
 fn json_has_these_keys_and_no_others() {
     let dir = files(&[("a", "x")]);
-    let json = count_json(dir.path(), &["--workers", "3"]);
+    let json = count_json(dir.path(), &["--workers", "3", "--nodes", "2"]);
     let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
-    let mut expected =
-        ["files", "bytes", "words", "distinct", "top", "workers", "restarts", "nodes_lost", "seconds"];
+    let mut expected = [
+        "files",
+        "bytes",
+        "words",
+        "distinct",
+        "top",
+        "workers",
+        "restarts",
+        "nodes_lost",
+        "nodes",
+        "seconds",
+    ];
     expected.sort_unstable();
     assert_eq!(keys, expected);
     assert_eq!(json["nodes_lost"], 0);
     assert!(json["seconds"].as_f64().unwrap() > 0.0);
-    let workers = json["workers"].as_array().unwrap();
-    let names: Vec<_> = workers.iter().map(|worker| worker["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["worker:1", "worker:2", "worker:3"]);
-    assert_eq!(workers.iter().map(|worker| worker["chunks"].as_u64().unwrap()).sum::<u64>(), 1);
+    let far = ["worker:1@node:2", "worker:2@node:2", "worker:3@node:2"];
+    assert_eq!(names(&json["workers"]), [&["worker:1", "worker:2", "worker:3"][..], &far].concat());
+    assert_eq!(names(&json["nodes"]), ["node:1", "node:2"]);
+    for shares in ["workers", "nodes"] {
+        assert_eq!(chunks(&json[shares]).iter().sum::<u64>(), 1);
+    }
 }
 
 #[test]
@@ -358,6 +378,16 @@ fn count_json(path: &Path, options: &[&str]) -> Value {
 
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
+}
+
+/// The names of workers or nodes.
+fn names(shares: &Value) -> Vec<&str> {
+    shares.as_array().unwrap().iter().map(|share| share["name"].as_str().unwrap()).collect()
+}
+
+/// What they did.
+fn chunks(shares: &Value) -> Vec<u64> {
+    shares.as_array().unwrap().iter().map(|share| share["chunks"].as_u64().unwrap()).collect()
 }
 
 fn top(json: &Value) -> Counts {

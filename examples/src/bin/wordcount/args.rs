@@ -2,23 +2,46 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Counts the words (runs of ASCII letters, in lower case) of all text files under some paths.
 ///
-/// A coordinator actor hands out chunks of about 256 KiB, workers count them; a worker that dies
-/// is replaced and its chunk is counted by another.
+/// A coordinator actor hands out chunks of about 256 KiB; workers in this process and in child
+/// processes, each a node, count them. A worker that dies is replaced, and its chunk is counted by
+/// another; so are those of a node that is lost.
 #[derive(Clone, Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) count: CountArgs,
+}
+
+/// What else the program does.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Counts together with other machines, which are sent the text to count.
+    Serve(ServeArgs),
+    /// Helps a machine that serves, until all is counted.
+    Work(WorkArgs),
+    /// A child process of this program.
+    #[command(name = crate::nodes::CHILD, hide = true)]
+    Node,
+}
+
+/// What is counted, and how it is shown.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CommonArgs {
     /// Files and directories to count; `.git`, `target` and binary files are skipped.
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) paths: Vec<PathBuf>,
 
-    /// How many workers count; 0 counts with two plain threads and no actors, for comparison.
-    /// [default: one for each processor]
+    /// How many workers each node has; 0 counts with two plain threads and no actors, for
+    /// comparison, and `serve` leaves it to others. [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1024))]
-    pub(crate) workers: Option<u16>,
+    workers: Option<u16>,
 
     /// How many of the most frequent words to print.
     #[arg(long, value_name = "K", default_value_t = 20)]
@@ -28,17 +51,84 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Make some workers, at least one, panic midway.
+    /// No progress bar.
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// A count on this machine.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CountArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+
+    /// How many nodes: this process and so many child processes less one.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
+    nodes: u8,
+
+    /// How the nodes are connected.
+    #[arg(long, value_name = "KIND", default_value = if cfg!(unix) { "unix" } else { "tcp" })]
+    transport: Transport,
+
+    /// Make some workers, at least one, panic midway, and kill one of the child processes.
     #[arg(long)]
     pub(crate) chaos: bool,
 
     /// What `--chaos` draws its panics from; printed on stderr. [default: random]
     #[arg(long, value_name = "S")]
     pub(crate) seed: Option<u64>,
+}
 
-    /// No progress bar.
-    #[arg(long)]
-    pub(crate) quiet: bool,
+/// A count with other machines.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+
+    /// Where to listen, such as `tcp://0.0.0.0:7000`. What is sent is not encrypted.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: String,
+
+    /// The address to tell to others, where it is another.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) advertise: Option<String>,
+
+    /// The secret that all nodes have: a file of 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: PathBuf,
+}
+
+/// Help for another machine.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct WorkArgs {
+    /// Where the other machine listens, such as `tcp://10.0.0.1:7000`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) join: String,
+
+    /// The secret that all nodes have: a file of 64 hexadecimal digits.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: PathBuf,
+
+    /// How many workers. [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+
+    /// What this node is called, which no other may be. [default: a random name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// How many seconds to try to come back when the connection is lost.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) patience: u16,
+}
+
+/// How the nodes of one machine are connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    /// A socket in a directory of its own.
+    Unix,
+    /// The loopback device.
+    Tcp,
 }
 
 /// Who counts.
@@ -46,26 +136,54 @@ pub(crate) struct Args {
 pub(crate) enum Engine {
     /// Two plain threads.
     Threads,
-    /// A coordinator and this many worker actors.
-    Actors(usize),
+    /// A coordinator and workers, on so many nodes.
+    Actors(Nodes),
 }
 
-impl Args {
+/// The nodes of one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Nodes {
+    /// How many there are, this process included.
+    pub(crate) nodes: u8,
+    /// How many workers each has.
+    pub(crate) workers: u16,
+    pub(crate) transport: Transport,
+}
+
+impl CommonArgs {
+    /// How many workers each node has.
+    pub(crate) fn workers(&self) -> u16 {
+        self.workers.unwrap_or_else(processors)
+    }
+}
+
+impl WorkArgs {
+    /// How many workers there are to be.
+    pub(crate) fn workers(&self) -> u16 {
+        self.workers.unwrap_or_else(processors)
+    }
+}
+
+impl CountArgs {
     /// The engine asked for.
     ///
     /// # Errors
     ///
     /// A message when the options contradict each other.
     pub(crate) fn engine(&self) -> Result<Engine, String> {
-        match self.workers {
-            Some(0) if self.chaos => {
+        match self.common.workers() {
+            0 if self.chaos => {
                 Err("--chaos needs actors: nobody replaces the plain threads of --workers 0".to_owned())
             }
-            Some(0) => Ok(Engine::Threads),
-            Some(workers) => Ok(Engine::Actors(usize::from(workers))),
-            None => Ok(Engine::Actors(std::thread::available_parallelism().map_or(1, usize::from))),
+            0 => Ok(Engine::Threads),
+            workers => Ok(Engine::Actors(Nodes { nodes: self.nodes, workers, transport: self.transport })),
         }
     }
+}
+
+fn processors() -> u16 {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    u16::try_from(processors).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]
@@ -78,29 +196,54 @@ mod tests {
         Args::try_parse_from(std::iter::once("wordcount").chain(line.split_whitespace()))
     }
 
+    fn engine(line: &str) -> Result<Engine, String> {
+        parse(line).unwrap().count.engine()
+    }
+
     #[test]
     fn the_command_is_well_formed() {
         Args::command().debug_assert();
     }
 
     #[test]
-    fn without_arguments_the_current_directory_is_counted_by_actors() {
+    fn without_arguments_the_current_directory_is_counted_by_three_nodes() {
         let args = parse("").unwrap();
-        assert_eq!(args.paths, [PathBuf::from(".")]);
-        assert_eq!(args.top, 20);
-        assert!(matches!(args.engine(), Ok(Engine::Actors(n)) if n > 0));
+        assert_eq!(args.count.common.paths, [PathBuf::from(".")]);
+        assert_eq!(args.count.common.top, 20);
+        assert!(
+            matches!(args.count.engine(), Ok(Engine::Actors(Nodes { nodes: 3, workers, .. })) if workers > 0)
+        );
     }
 
     #[test]
     fn zero_workers_are_plain_threads_and_know_no_chaos() {
-        assert_eq!(parse("--workers 0 a b").unwrap().engine(), Ok(Engine::Threads));
-        assert!(parse("--workers 0 --chaos").unwrap().engine().is_err());
-        assert_eq!(parse("--workers 3 --chaos").unwrap().engine(), Ok(Engine::Actors(3)));
+        assert_eq!(engine("--workers 0 a b"), Ok(Engine::Threads));
+        assert!(engine("--workers 0 --chaos").is_err());
+        let nodes = Nodes { nodes: 2, workers: 3, transport: Transport::Tcp };
+        assert_eq!(engine("--workers 3 --chaos --nodes 2 --transport tcp"), Ok(Engine::Actors(nodes)));
+    }
+
+    #[test]
+    fn other_machines_need_an_address_and_a_key() {
+        let serve = parse("serve --listen tcp://[::1]:0 --key-file k --workers 0 a b").unwrap();
+        let Some(Command::Serve(serve)) = serve.command else { panic!("{serve:?}") };
+        assert_eq!((serve.common.workers(), serve.common.paths.len()), (0, 2));
+        let work = parse("work --join tcp://[::1]:1 --key-file k").unwrap();
+        assert!(matches!(work.command, Some(Command::Work(work)) if work.workers() > 0));
+        for line in
+            ["serve", "work", "serve --listen x", "work --join x", "--json work --join x --key-file k"]
+        {
+            assert!(parse(line).is_err() || parse(line).unwrap().command.is_none(), "{line}");
+        }
+        // A directory of such a name can still be meant.
+        assert!(parse("./serve").unwrap().command.is_none());
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for line in ["--workers -1", "--workers many", "--workers 1025", "--top x", "--seed", "--no-such"] {
+        let lines = "--workers -1,--workers many,--workers 1025,--top x,--seed,--no-such,--nodes 0,--nodes 65,\
+                     --transport pigeon,work --workers 0 --join x --key-file k";
+        for line in lines.split(',') {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -5,7 +5,10 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::walk::{Found, Unreadable};
+use crate::wire;
 
 /// About how many bytes a chunk has.
 pub(crate) const CHUNK_BYTES: u64 = 256 * 1024;
@@ -17,17 +20,18 @@ const CHUNK_PIECES: usize = 64;
 const SNIFFED_BYTES: usize = 8 * 1024;
 
 /// A file, shared by the chunks that read it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Source {
     /// Its place in the walk; a later file has a larger number.
     pub(crate) number: u64,
+    #[serde(with = "wire::path")]
     pub(crate) path: PathBuf,
     /// Its size in bytes when it was found.
     pub(crate) size: u64,
 }
 
 /// What a piece covers of its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Extent {
     /// All of a small file, up to wherever it ends when it is read. Whoever reads it finds out
     /// whether it is text.
@@ -39,7 +43,7 @@ pub(crate) enum Extent {
 }
 
 /// A file or a part of one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Piece {
     pub(crate) source: Arc<Source>,
     pub(crate) extent: Extent,
@@ -56,7 +60,7 @@ impl Piece {
 }
 
 /// The unit of work: pieces that one worker counts in one go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Chunk {
     /// Its place in the sequence of all chunks, from 0.
     pub(crate) number: u64,

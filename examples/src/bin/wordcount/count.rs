@@ -1,5 +1,7 @@
 //! Counts the words of bytes, and adds up the counts of several counters.
 
+use serde::{Deserialize, Serialize};
+
 use crate::vocabulary::{Vocabulary, Words};
 
 /// Counts words, in portions that can be handed over one by one.
@@ -19,7 +21,7 @@ pub(crate) struct Counter {
 }
 
 /// The counts since the portion before.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Portion {
     /// The words that no portion of this counter has named before; they have the next ids.
     named: Words,
@@ -31,6 +33,13 @@ impl Portion {
     /// How many words were counted.
     pub(crate) fn total(&self) -> u64 {
         self.counts.iter().map(|(_, count)| count).sum()
+    }
+
+    /// About how many bytes it has on its way to another node, and no less than it has.
+    pub(crate) fn weight(&self) -> usize {
+        const EACH_WORD: usize = 10;
+        const EACH_COUNT: usize = 15;
+        self.named.letters() + EACH_WORD * self.named.len() + EACH_COUNT * self.counts.len()
     }
 }
 
@@ -71,6 +80,15 @@ impl Counter {
 #[derive(Debug, Default)]
 pub(crate) struct Translation(Vec<u32>);
 
+impl Translation {
+    /// Whether `portion` may be what comes next from the counter: true of all that a counter makes, and
+    /// not of everything that a peer might send.
+    pub(crate) fn fits(&self, portion: &Portion) -> bool {
+        let known = self.0.len() + portion.named.len();
+        portion.counts.iter().all(|(id, _)| (*id as usize) < known)
+    }
+}
+
 /// The sum of what any number of counters counted.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
@@ -83,7 +101,7 @@ impl Totals {
     ///
     /// # Panics
     ///
-    /// If a portion of the counter was left out or added through another translation.
+    /// If the portion does not fit: one of its counter's was left out or went through another translation.
     pub(crate) fn add(&mut self, portion: Portion, translation: &mut Translation) {
         translation.0.extend(portion.named.iter().map(|word| self.vocabulary.intern(word)));
         self.counts.resize(self.vocabulary.words().len(), 0);
@@ -189,5 +207,28 @@ mod tests {
         let second = counter.take();
         assert_eq!((second.named.len(), second.counts), (1, vec![(1, 1), (2, 1)]));
         assert_eq!(counter.take(), Portion::default());
+    }
+
+    #[test]
+    fn a_portion_fits_after_those_before_it_and_not_without_them() {
+        let mut counter = Counter::default();
+        counter.count(&mut b"x y".to_vec());
+        let first = counter.take();
+        counter.count(&mut b"y z".to_vec());
+        let second = counter.take();
+        let (mut totals, mut translation) = (Totals::default(), Translation::default());
+        assert!(translation.fits(&first) && !translation.fits(&second));
+        totals.add(first, &mut translation);
+        assert!(translation.fits(&second));
+    }
+
+    #[test]
+    fn a_portion_weighs_no_less_than_its_bytes() {
+        for text in ["", "a b c", "the the the cat"] {
+            let mut counter = Counter::default();
+            counter.count(&mut text.repeat(1000).into_bytes());
+            let portion = counter.take();
+            assert!(postcard::to_allocvec(&portion).unwrap().len() <= portion.weight() + 20);
+        }
     }
 }

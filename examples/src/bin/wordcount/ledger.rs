@@ -8,8 +8,9 @@ use crate::walk::{Found, Unreadable};
 /// How many holders may die of a chunk before it is given up.
 pub(crate) const MAX_ATTEMPTS: u32 = 8;
 
-/// Chunks in custody. It holds one chunk for each holder, those that came back, and no more; the
-/// chunks to come are cut when somebody asks.
+/// Chunks in custody. It holds those that were taken, those that came back, and no more; the chunks to
+/// come are cut when somebody asks. A holder counts its chunks in the order in which it took them, so
+/// that the oldest is the one it is at.
 ///
 /// ```text
 ///            take                    finish
@@ -23,7 +24,7 @@ pub(crate) struct Ledger<W> {
     chunker: Chunker<W>,
     is_exhausted: bool,
     /// By holder. A number is never used for a second holder.
-    held: BTreeMap<u64, Chunk>,
+    held: BTreeMap<u64, VecDeque<Chunk>>,
     returned: VecDeque<Chunk>,
     /// Unreadable files that other pieces in custody may still mention.
     failed: BTreeSet<u64>,
@@ -40,15 +41,13 @@ pub(crate) enum Turn {
     Done,
 }
 
-/// What became of a dead holder's chunk.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Loss {
-    /// It held none.
-    Nothing,
-    /// Somebody else will get it.
-    Returned,
-    /// It killed too many.
-    GivenUp(Chunk),
+/// Whether the chunk that a lost holder was at may have been what it died of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// It died of something in it.
+    Chunk,
+    /// Its node is gone, or it left.
+    Nobody,
 }
 
 impl<W: Iterator<Item = Result<Found, Unreadable>>> Ledger<W> {
@@ -63,15 +62,12 @@ impl<W: Iterator<Item = Result<Found, Unreadable>>> Ledger<W> {
         }
     }
 
-    /// Gives `holder` a chunk; one that has not finished its last gets the same again. Files and
-    /// directories found unreadable on the way are passed to `on_unreadable`.
+    /// Gives `holder` one more chunk. Files and directories found unreadable on the way are passed to
+    /// `on_unreadable`.
     pub(crate) fn take(&mut self, holder: u64, on_unreadable: impl FnMut(Unreadable)) -> Turn {
-        if let Some(chunk) = self.held.get(&holder) {
-            return Turn::Count(chunk.clone());
-        }
         match self.returned.pop_front().or_else(|| self.cut(on_unreadable)) {
             Some(chunk) => {
-                self.held.insert(holder, chunk.clone());
+                self.held.entry(holder).or_default().push_back(chunk.clone());
                 Turn::Count(chunk)
             }
             None if self.held.is_empty() => Turn::Done,
@@ -82,21 +78,27 @@ impl<W: Iterator<Item = Result<Found, Unreadable>>> Ledger<W> {
     /// Takes a chunk out of the books; the caller counts its findings if and only if it gets the
     /// chunk. It does not when `holder` no longer holds that chunk.
     pub(crate) fn finish(&mut self, holder: u64, number: u64) -> Option<Chunk> {
-        self.held.get(&holder).filter(|chunk| chunk.number == number)?;
-        self.held.remove(&holder)
+        let chunks = self.held.get_mut(&holder)?;
+        let place = chunks.iter().position(|chunk| chunk.number == number)?;
+        let chunk = chunks.remove(place);
+        if chunks.is_empty() {
+            self.held.remove(&holder);
+        }
+        chunk
     }
 
-    /// Ends a holder, and puts back what it held.
-    pub(crate) fn lose(&mut self, holder: u64) -> Loss {
-        let Some(mut chunk) = self.held.remove(&holder) else {
-            return Loss::Nothing;
-        };
-        chunk.attempt += 1;
-        if chunk.attempt >= MAX_ATTEMPTS {
-            return Loss::GivenUp(chunk);
+    /// Ends a holder, and puts back what it held; gives the chunk that killed too many, if it did.
+    pub(crate) fn lose(&mut self, holder: u64, blame: Blame) -> Option<Chunk> {
+        let mut chunks = self.held.remove(&holder)?;
+        let mut given_up = None;
+        if let (Blame::Chunk, Some(at)) = (blame, chunks.front_mut()) {
+            at.attempt += 1;
+            if at.attempt >= MAX_ATTEMPTS {
+                given_up = chunks.pop_front();
+            }
         }
-        self.returned.push_back(chunk);
-        Loss::Returned
+        self.returned.append(&mut chunks);
+        given_up
     }
 
     /// Notes that a file can't be read, so that no more of it is handed out; true the first time.
@@ -120,7 +122,8 @@ impl<W: Iterator<Item = Result<Found, Unreadable>>> Ledger<W> {
     }
 
     fn oldest_source(&self) -> u64 {
-        let custody = self.held.values().chain(&self.returned).filter_map(|chunk| chunk.pieces.first());
+        let custody =
+            self.held.values().flatten().chain(&self.returned).filter_map(|chunk| chunk.pieces.first());
         custody.map(|piece| piece.source.number).fold(self.chunker.oldest_source(), u64::min)
     }
 }
@@ -154,12 +157,28 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_that_asks_again_gets_the_same_chunk() {
-        let mut ledger = ledger(2);
-        assert_eq!(number(take(&mut ledger, 1)), 0);
-        assert_eq!(number(take(&mut ledger, 1)), 0);
+    fn a_holder_may_have_several_chunks_and_they_all_come_back() {
+        let mut ledger = ledger(4);
+        for expected in 0..3 {
+            assert_eq!(number(take(&mut ledger, 1)), expected);
+        }
         assert!(ledger.finish(1, 0).is_some());
-        assert_eq!(number(take(&mut ledger, 1)), 1);
+        assert_eq!(ledger.lose(1, Blame::Chunk), None);
+        let mut back = Vec::new();
+        while let Turn::Count(chunk) = take(&mut ledger, 2) {
+            back.push((chunk.number, chunk.attempt));
+        }
+        assert_eq!(back, [(1, 1), (2, 0), (3, 0)]);
+    }
+
+    #[test]
+    fn nothing_is_blamed_for_the_loss_of_a_node() {
+        let mut ledger = ledger(1);
+        for holder in 0..3 * u64::from(MAX_ATTEMPTS) {
+            let Turn::Count(chunk) = take(&mut ledger, holder) else { panic!("it was given up") };
+            assert_eq!(chunk.attempt, 0);
+            assert_eq!(ledger.lose(holder, Blame::Nobody), None);
+        }
     }
 
     #[test]
@@ -178,13 +197,13 @@ mod tests {
         let mut ledger = ledger(1);
         take(&mut ledger, 1);
         assert_eq!(take(&mut ledger, 2), Turn::Wait);
-        assert_eq!(ledger.lose(1), Loss::Returned);
+        assert_eq!(ledger.lose(1, Blame::Chunk), None);
         assert!(ledger.finish(1, 0).is_none());
         let Turn::Count(chunk) = take(&mut ledger, 2) else { panic!("nothing came back") };
         assert_eq!((chunk.number, chunk.attempt), (0, 1));
         assert!(ledger.finish(2, 0).is_some());
         assert_eq!(take(&mut ledger, 2), Turn::Done);
-        assert_eq!(ledger.lose(1), Loss::Nothing);
+        assert_eq!(ledger.lose(1, Blame::Chunk), None);
     }
 
     #[test]
@@ -193,7 +212,7 @@ mod tests {
         for holder in 0..u64::from(MAX_ATTEMPTS) {
             take(&mut ledger, holder);
             let is_last = holder + 1 == u64::from(MAX_ATTEMPTS);
-            assert_eq!(matches!(ledger.lose(holder), Loss::GivenUp(_)), is_last);
+            assert_eq!(ledger.lose(holder, Blame::Chunk).is_some(), is_last);
         }
         assert_eq!(take(&mut ledger, 99), Turn::Done);
     }
@@ -229,7 +248,7 @@ mod tests {
             let mut ledger = ledger(20);
             let mut finished = BTreeMap::<u64, u32>::new();
             let (mut holders, mut next_holder, mut draw) = (vec![0, 1, 2], 3, seed);
-            let mut last = BTreeMap::<u64, u64>::new();
+            let mut last = Vec::<(u64, u64)>::new();
             for _ in 0..2_000 {
                 draw = mix(draw);
                 let slot = usize::try_from(draw % 3).unwrap();
@@ -237,7 +256,7 @@ mod tests {
                 match (draw / 3) % 4 {
                     0 | 1 => {
                         if let Turn::Count(chunk) = take(&mut ledger, holder) {
-                            last.insert(holder, chunk.number);
+                            last.push((holder, chunk.number));
                         }
                     }
                     2 => {
@@ -249,13 +268,13 @@ mod tests {
                     }
                     // Deaths stop in time for nothing to be given up.
                     _ if draw % 5 == 0 && next_holder < 10 => {
-                        ledger.lose(holder);
+                        let blame = if draw % 2 == 0 { Blame::Chunk } else { Blame::Nobody };
+                        ledger.lose(holder, blame);
                         holders[slot] = next_holder;
                         next_holder += 1;
                     }
                     _ => {}
                 }
-                assert!(ledger.held.len() + ledger.returned.len() <= 10);
             }
             assert_eq!(finished, (0..20).map(|number| (number, 1)).collect(), "seed {seed}");
             assert_eq!(take(&mut ledger, 100), Turn::Done, "seed {seed}");

@@ -64,8 +64,7 @@ impl Progress {
 
     /// Writes a line to stderr, above the bar.
     pub(crate) fn say(&self, line: &str) {
-        // There is nobody left to tell that stderr is closed.
-        self.bar.suspend(|| _ = writeln!(io::stderr(), "wordcount: {line}"));
+        self.bar.suspend(|| complain(line));
     }
 
     /// Removes the bar.
@@ -82,4 +81,10 @@ impl Progress {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Writes a line to stderr, where there is no bar.
+pub(crate) fn complain(line: &str) {
+    // There is nobody left to tell that stderr is closed.
+    _ = writeln!(io::stderr(), "wordcount: {line}");
 }

@@ -12,11 +12,14 @@ use crate::tally::Tally;
 pub(crate) struct Outcome {
     pub(crate) tally: Tally,
     pub(crate) workers: Vec<Share>,
+    pub(crate) nodes: Vec<Share>,
     /// How many workers died and were replaced.
     pub(crate) restarts: u64,
+    /// How many times a node was lost.
+    pub(crate) nodes_lost: u64,
 }
 
-/// What one worker did, its replacements included.
+/// What one worker did, its replacements included, or one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Share {
     pub(crate) name: String,
@@ -34,13 +37,14 @@ pub(crate) struct Report {
     workers: Vec<Share>,
     restarts: u64,
     nodes_lost: u64,
+    nodes: Vec<Share>,
     seconds: f64,
 }
 
 impl Report {
     /// The report on a count that took so long, with the `top` most frequent words.
     pub(crate) fn new(outcome: Outcome, top: usize, elapsed: Duration) -> Self {
-        let Outcome { tally, workers, restarts } = outcome;
+        let Outcome { tally, workers, nodes, restarts, nodes_lost } = outcome;
         Self {
             files: tally.files,
             bytes: tally.bytes,
@@ -49,7 +53,8 @@ impl Report {
             top: tally.totals.top(top),
             workers,
             restarts,
-            nodes_lost: 0,
+            nodes_lost,
+            nodes,
             seconds: elapsed.as_secs_f64(),
         }
     }
@@ -81,35 +86,43 @@ impl Report {
         writeln!(out, "{:<12} {}", "words", self.words)?;
         writeln!(out, "{:<12} {}", "distinct", self.distinct)?;
         writeln!(out, "{:<12} {:.3}", "seconds", self.seconds)?;
-        for (worker, percent) in self.workers.iter().zip(self.percentages()) {
-            writeln!(out, "{:<12} {percent:.1} % ({} chunks)", worker.name, worker.chunks)?;
+        write_shares(out, &self.workers)?;
+        if self.nodes.len() > 1 {
+            write_shares(out, &self.nodes)?;
+            writeln!(out, "{:<12} {}", "nodes lost", self.nodes_lost)?;
         }
         writeln!(out, "{:<12} {}", "restarts", self.restarts)
     }
+}
 
-    fn percentages(&self) -> impl Iterator<Item = f64> {
-        let all: u64 = self.workers.iter().map(|worker| worker.chunks).sum();
-        self.workers.iter().map(move |worker| 100.0 * worker.chunks as f64 / all.max(1) as f64)
+fn write_shares(out: &mut impl Write, shares: &[Share]) -> io::Result<()> {
+    let all: u64 = shares.iter().map(|share| share.chunks).sum();
+    for Share { name, chunks } in shares {
+        let percent = 100.0 * *chunks as f64 / all.max(1) as f64;
+        writeln!(out, "{name:<12} {percent:.1} % ({chunks} chunks)")?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn report(top: &[(&str, u64)], workers: &[(&str, u64)]) -> Report {
+    fn shares(shares: &[(&str, u64)]) -> Vec<Share> {
+        shares.iter().map(|(name, chunks)| Share { name: (*name).to_owned(), chunks: *chunks }).collect()
+    }
+
+    fn report(top: &[(&str, u64)], workers: &[(&str, u64)], nodes: &[(&str, u64)]) -> Report {
         Report {
             files: 2,
             bytes: 30,
             words: 5,
             distinct: 3,
             top: top.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect(),
-            workers: workers
-                .iter()
-                .map(|(name, chunks)| Share { name: (*name).to_owned(), chunks: *chunks })
-                .collect(),
+            workers: shares(workers),
             restarts: 1,
             nodes_lost: 0,
+            nodes: shares(nodes),
             seconds: 0.25,
         }
     }
@@ -117,12 +130,13 @@ mod tests {
     #[test]
     fn json_is_one_line_with_the_keys_in_order() {
         let mut out = Vec::new();
-        report(&[("the", 3), ("a", 1)], &[("worker:1", 4)]).write_json(&mut out).unwrap();
+        report(&[("the", 3), ("a", 1)], &[("worker:1", 4)], &[("node:1", 4)]).write_json(&mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             concat!(
                 r#"{"files":2,"bytes":30,"words":5,"distinct":3,"top":[["the",3],["a",1]],"#,
-                r#""workers":[{"name":"worker:1","chunks":4}],"restarts":1,"nodes_lost":0,"seconds":0.25}"#,
+                r#""workers":[{"name":"worker:1","chunks":4}],"restarts":1,"nodes_lost":0,"#,
+                r#""nodes":[{"name":"node:1","chunks":4}],"seconds":0.25}"#,
                 "\n"
             )
         );
@@ -131,7 +145,9 @@ mod tests {
     #[test]
     fn text_shows_the_words_and_then_the_figures() {
         let mut out = Vec::new();
-        report(&[("the", 3)], &[("worker:1", 3), ("worker:2", 1)]).write_text(&mut out).unwrap();
+        report(&[("the", 3)], &[("worker:1", 3), ("worker:2", 1)], &[("node:1", 4)])
+            .write_text(&mut out)
+            .unwrap();
         let expected = "           3 the\n\nfiles        2\nbytes        30\nwords        5\ndistinct     3\n\
                         seconds      0.250\nworker:1     75.0 % (3 chunks)\nworker:2     25.0 % (1 chunks)\n\
                         restarts     1\n";
@@ -139,9 +155,18 @@ mod tests {
     }
 
     #[test]
+    fn several_nodes_have_lines_of_their_own() {
+        let mut out = Vec::new();
+        report(&[], &[], &[("node:1", 1), ("node:2", 3)]).write_text(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines = "node:1       25.0 % (1 chunks)\nnode:2       75.0 % (3 chunks)\nnodes lost   0\n";
+        assert!(text.contains(lines), "{text}");
+    }
+
+    #[test]
     fn a_report_on_nothing_has_no_division_by_zero() {
         let mut out = Vec::new();
-        report(&[], &[("worker:1", 0)]).write_text(&mut out).unwrap();
+        report(&[], &[("worker:1", 0)], &[]).write_text(&mut out).unwrap();
         assert!(String::from_utf8(out).unwrap().contains("worker:1     0.0 % (0 chunks)"));
     }
 }

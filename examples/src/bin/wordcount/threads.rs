@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::chunk::Chunk;
-use crate::count::Translation;
+use crate::count::{Counter, Translation};
 use crate::ledger::{Ledger, Turn};
 use crate::progress::Progress;
 use crate::read::Reader;
 use crate::report::{Outcome, Share};
+use crate::roster::FIRST;
 use crate::tally::Tally;
 use crate::walk::Walk;
 
@@ -45,19 +46,21 @@ pub(crate) fn run(walk: Walk, progress: Arc<Progress>) -> Result<Outcome, String
         joined.collect()
     });
     let tally = shared.into_inner().unwrap_or_else(PoisonError::into_inner).tally;
-    Ok(Outcome { tally, workers: workers?, restarts: 0 })
+    let workers = workers?;
+    let node = Share { name: FIRST.to_owned(), chunks: workers.iter().map(|share| share.chunks).sum() };
+    Ok(Outcome { tally, workers, nodes: vec![node], restarts: 0, nodes_lost: 0 })
 }
 
 fn count(shared: &Mutex<Shared>, thread: u64) -> Share {
     let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut reader = Reader::default();
+    let mut reader = Reader::<Counter>::default();
     let mut translation = Translation::default();
     let mut share = Share { name: format!("thread:{}", thread + 1), chunks: 0 };
     loop {
         let Some(chunk) = lock().next(thread) else {
             break;
         };
-        let findings = reader.count_silently(&chunk);
+        let findings = reader.read(&chunk);
         let shared = &mut *lock();
         if let Some(chunk) = shared.ledger.finish(thread, chunk.number) {
             shared.tally.add(findings, &chunk, &mut translation, &mut shared.ledger);

@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use serde::{Deserialize, Serialize};
 
 /// A set of words with ids 0, 1, 2, ... in order of first sight.
 #[derive(Debug, Default)]
@@ -35,17 +36,44 @@ impl Vocabulary {
 }
 
 /// A sequence of words in two allocations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub(crate) struct Words {
+    #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
     /// Where each word ends in `bytes`, which is where the next begins.
     ends: Vec<usize>,
+}
+
+/// `Words` as they come from another node, which may have made them up.
+#[derive(Deserialize)]
+struct Unchecked {
+    #[serde(with = "serde_bytes")]
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl TryFrom<Unchecked> for Words {
+    type Error = &'static str;
+
+    fn try_from(Unchecked { bytes, ends }: Unchecked) -> Result<Self, &'static str> {
+        if ends.is_sorted() && ends.last().map_or(bytes.is_empty(), |end| *end == bytes.len()) {
+            Ok(Self { bytes, ends })
+        } else {
+            Err("these words do not end where they should")
+        }
+    }
 }
 
 impl Words {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// How many letters they have together.
+    pub(crate) fn letters(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Adds `word`, whose index is returned.
@@ -116,5 +144,20 @@ mod tests {
         assert_eq!(tail(0), [&b"a"[..], b"bc", b"def"]);
         assert_eq!(tail(1), [&b"bc"[..], b"def"]);
         assert_eq!(tail(3), Vec::<Vec<u8>>::new());
+    }
+
+    #[test]
+    fn words_come_back_from_their_bytes_and_made_up_ones_are_refused() {
+        let mut vocabulary = Vocabulary::default();
+        for word in ["a", "", "bc"] {
+            vocabulary.intern(word.as_bytes());
+        }
+        let bytes = postcard::to_allocvec(vocabulary.words()).unwrap();
+        assert_eq!(&postcard::from_bytes::<Words>(&bytes).unwrap(), vocabulary.words());
+        for ends in [vec![], vec![2], vec![4], vec![2, 1, 3]] {
+            let made_up = (serde_bytes::Bytes::new(b"abc"), ends);
+            let bytes = postcard::to_allocvec(&made_up).unwrap();
+            assert!(postcard::from_bytes::<Words>(&bytes).is_err(), "{made_up:?}");
+        }
     }
 }

@@ -6,6 +6,10 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
+use crate::wire;
+
 /// Entries with these names are passed over inside directories, whatever they are.
 const SKIPPED: [&str; 2] = [".git", "target"];
 
@@ -22,9 +26,11 @@ pub(crate) struct Found {
 }
 
 /// A file or directory that could not be read.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Unreadable {
+    #[serde(with = "wire::path")]
     pub(crate) path: PathBuf,
+    #[serde(with = "wire::error")]
     pub(crate) error: io::Error,
 }
 

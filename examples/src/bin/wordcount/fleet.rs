@@ -1,0 +1,192 @@
+//! The child processes, and what must be gone when this process ends.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+/// How long a child that was told to end may take, in steps.
+const STEPS: u32 = 200;
+const STEP: Duration = Duration::from_millis(10);
+
+/// What a child is told by the first line of its standard input: there nobody else reads it, as they could
+/// on its command line. The end of the input is the end of its parent.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Setup {
+    /// The key of the nodes, in hexadecimal digits.
+    pub(crate) key: String,
+    /// Where the parent listens.
+    pub(crate) address: String,
+    /// What the child's node is called.
+    pub(crate) name: String,
+    pub(crate) workers: u16,
+    /// A directory to be removed, should the parent not come to it.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The children of this process and the directory of its socket. Nothing of it outlives it, unless this
+/// process is killed; the children see to it then.
+#[derive(Debug, Default)]
+pub(crate) struct Fleet(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    children: Vec<(String, Child)>,
+    directory: Option<TempDir>,
+    is_over: bool,
+}
+
+impl Fleet {
+    /// Makes a new directory that nobody else can look into.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be made.
+    pub(crate) fn make_directory(&self) -> io::Result<PathBuf> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("wordcount-");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let mut state = self.lock()?;
+        let directory = builder.tempdir()?;
+        let path = directory.path().to_path_buf();
+        state.directory = Some(directory);
+        Ok(path)
+    }
+
+    /// Starts a child.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be started.
+    pub(crate) fn start(&self, command: &str, setup: &Setup) -> io::Result<()> {
+        let mut command = {
+            let mut started = Command::new(std::env::current_exe()?);
+            started.arg(command);
+            started
+        };
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        // An interrupt from the terminal is for this process, which decides about its children.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut state = self.lock()?;
+        let mut child = command.spawn()?;
+        let told = match &mut child.stdin {
+            Some(input) => serde_json::to_string(setup)
+                .map_err(io::Error::from)
+                .and_then(|line| writeln!(input, "{line}")),
+            None => Err(io::Error::other("the child has no standard input")),
+        };
+        state.children.push((setup.name.clone(), child));
+        told
+    }
+
+    /// Kills a child, as the system might; gives its process id.
+    pub(crate) fn kill(&self, name: &str) -> Option<u32> {
+        let mut state = self.lock().ok()?;
+        let (_, child) = state.children.iter_mut().find(|(child, _)| child == name)?;
+        child.kill().ok()?;
+        Some(child.id())
+    }
+
+    /// Lets the children end by themselves, and kills those who don't.
+    pub(crate) fn end(&self) {
+        let mut state = self.take();
+        for (_, child) in &mut state.children {
+            drop(child.stdin.take());
+        }
+        for _ in 0..STEPS {
+            state.children.retain_mut(|(_, child)| matches!(child.try_wait(), Ok(None)));
+            if state.children.is_empty() {
+                break;
+            }
+            thread::sleep(STEP);
+        }
+        state.kill();
+    }
+
+    /// Kills all children at once.
+    pub(crate) fn abort(&self) {
+        self.take().kill();
+    }
+
+    /// What there is; nothing comes after.
+    fn take(&self) -> State {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *state, State { is_over: true, ..State::default() })
+    }
+
+    fn lock(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.is_over { Err(io::Error::other("the program ends")) } else { Ok(state) }
+    }
+}
+
+impl State {
+    fn kill(&mut self) {
+        for (_, child) in &mut self.children {
+            // One that has ended can't be killed, and is waited for all the same.
+            _ = child.kill();
+            _ = child.wait();
+        }
+        self.children.clear();
+        // It may be gone: children remove it as well.
+        drop(self.directory.take());
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+/// Removes the directory of a parent that could not do it.
+pub(crate) fn clean_up(directory: Option<&Path>) {
+    if let Some(directory) = directory {
+        // Another child may have been faster.
+        _ = std::fs::remove_dir_all(directory);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_is_private_and_gone_with_its_fleet() {
+        let fleet = Fleet::default();
+        let path = fleet.make_directory().unwrap();
+        std::fs::write(path.join("file"), "x").unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        fleet.end();
+        assert!(!path.exists());
+        assert!(fleet.make_directory().is_err(), "made after the end");
+    }
+
+    #[test]
+    fn a_setup_shows_nobody_its_key() {
+        let setup = Setup {
+            key: "5ec2e7".to_owned(),
+            address: String::new(),
+            name: "x".to_owned(),
+            workers: 1,
+            directory: None,
+        };
+        assert!(!format!("{setup:?}").contains("5ec2e7"));
+    }
+}

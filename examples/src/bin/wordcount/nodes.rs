@@ -1,0 +1,184 @@
+//! The first process: counts with workers of its own, and with those of child processes.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use futures::channel::oneshot;
+use wharf::net::{Key, Net};
+use wharf::{Node, Pid, Spawn};
+
+use crate::args::{Nodes, Transport};
+use crate::coordinator::{Coordinator, Mischief, Victim};
+use crate::fleet::{Fleet, Setup};
+use crate::progress::Progress;
+use crate::report::Outcome;
+use crate::roster::{FIRST, Roster};
+use crate::walk::Walk;
+use crate::wire::{COORDINATOR, Files, Msg, Place};
+use crate::worker::crew;
+
+/// The subcommand that a child is started with.
+pub(crate) const CHILD: &str = "__node";
+
+/// Counts what `walk` finds.
+///
+/// # Errors
+///
+/// When the coordinator died.
+pub(crate) fn run(
+    walk: Walk,
+    nodes: Nodes,
+    seed: Option<u64>,
+    progress: &Arc<Progress>,
+    fleet: &Arc<Fleet>,
+) -> Result<Outcome, String> {
+    wharf::block_on(async {
+        let base = match Base::open(nodes, fleet).await {
+            Ok(base) => base,
+            Err(why) => {
+                progress.say(&format!("counting in one process: {why}"));
+                None
+            }
+        };
+        let mut roster = Roster::default();
+        roster.expect(FIRST, nodes.workers);
+        let children = base.as_ref().map_or(1..1, |_| 2..u16::from(nodes.nodes) + 1).map(child_name);
+        let children: Vec<_> = children.collect();
+        for child in &children {
+            roster.expect(child, nodes.workers);
+        }
+        let victim = seed.and_then(|seed| victim(&children, seed, fleet, progress));
+        let (coordinator, outcome) =
+            Coordinator::new(walk, roster, Mischief { seed, victim }, Arc::clone(progress));
+        let coordinator = Spawn::new().label("coordinator").spawn(coordinator);
+        if let Some(base) = &base {
+            let started = base.net.export(COORDINATOR, &coordinator).map_err(|error| error.to_string());
+            let started = started.and_then(|()| base.start(&children, nodes.workers, fleet));
+            if let Err(why) = started {
+                progress.say(&format!("counting with fewer nodes: {why}"));
+                // A coordinator that is gone is told of below.
+                _ = coordinator.send(Msg::Begin).await;
+            }
+        }
+        let outcome = count(&coordinator, nodes.workers, outcome).await;
+        if let Some(base) = base {
+            // The children hear that all is done, and end.
+            base.net.stop().await;
+        }
+        fleet.end();
+        outcome
+    })
+}
+
+/// Counts with so many workers of this node as well, and waits for the result.
+///
+/// # Errors
+///
+/// When the coordinator died.
+pub(crate) async fn count(
+    coordinator: &Pid<Msg>,
+    workers: u16,
+    outcome: oneshot::Receiver<Outcome>,
+) -> Result<Outcome, String> {
+    let near = coordinator.clone();
+    let place = Place { node: FIRST.to_owned(), number: 0, files: Files::Shared };
+    Spawn::new()
+        .label("crew")
+        .spawn_fn(async move |mut mailbox| crew(&mut mailbox, &near, &place, workers).await);
+    outcome.await.map_err(|_| "the coordinator gave no result".to_owned())
+}
+
+/// Where the children join.
+struct Base {
+    net: Net,
+    address: String,
+    key: String,
+    directory: Option<std::path::PathBuf>,
+}
+
+impl Base {
+    /// Listens for children; `None` if there are to be none.
+    async fn open(nodes: Nodes, fleet: &Fleet) -> Result<Option<Self>, String> {
+        if nodes.nodes < 2 {
+            return Ok(None);
+        }
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(|error| format!("no random numbers: {error}"))?;
+        let node = Node::current().ok_or("there is no node here")?;
+        let net = Net::builder(Key::new(bytes)).name(FIRST).join(&node).map_err(|error| error.to_string())?;
+        let (directory, at) = match nodes.transport {
+            Transport::Unix => {
+                let directory = fleet
+                    .make_directory()
+                    .map_err(|error| format!("no directory for the socket: {error}"))?;
+                let at = format!("unix:{}", directory.join("socket").display());
+                (Some(directory), at)
+            }
+            Transport::Tcp => (None, "tcp://127.0.0.1:0".to_owned()),
+        };
+        let address = net.listen(&at).await.map_err(|error| format!("can't listen at {at}: {error}"))?;
+        Ok(Some(Self { net, address: address.to_string(), key: hex(&bytes), directory }))
+    }
+
+    fn start(&self, children: &[String], workers: u16, fleet: &Fleet) -> Result<(), String> {
+        for name in children {
+            let setup = Setup {
+                key: self.key.clone(),
+                address: self.address.clone(),
+                name: name.clone(),
+                workers,
+                directory: self.directory.clone(),
+            };
+            fleet.start(CHILD, &setup).map_err(|error| format!("{name} does not start: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// One of the children, whoever the seed wants.
+fn victim(children: &[String], seed: u64, fleet: &Arc<Fleet>, progress: &Arc<Progress>) -> Option<Victim> {
+    let place = seed.checked_rem(children.len() as u64)?;
+    let node = children.get(usize::try_from(place).ok()?)?.clone();
+    let (name, fleet, progress) = (node.clone(), Arc::clone(fleet), Arc::clone(progress));
+    let strike = Box::new(move || {
+        if let Some(process) = fleet.kill(&name) {
+            progress.say(&format!("chaos kills {name}, process {process}"));
+        }
+    });
+    Some(Victim { node, strike })
+}
+
+fn child_name(number: u16) -> String {
+    format!("node:{number}")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // A string takes all that is written to it.
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_as_it_was_written() {
+        let bytes = std::array::from_fn(|n| n as u8 * 7);
+        assert_eq!(hex(&[0, 15, 255]), "000fff");
+        assert!(Key::from_hex(&hex(&bytes as &[u8; 32])).is_ok());
+    }
+
+    #[test]
+    fn a_seed_strikes_some_child_and_nobody_where_there_is_none() {
+        let (fleet, progress) = (Arc::default(), Arc::new(Progress::new(true)));
+        let children: Vec<_> = [2, 3].map(child_name).into();
+        for seed in [0, 1, u64::MAX] {
+            let victim = victim(&children, seed, &fleet, &progress).unwrap();
+            assert!(children.contains(&victim.node));
+        }
+        assert!(victim(&[], 1, &fleet, &progress).is_none());
+    }
+}

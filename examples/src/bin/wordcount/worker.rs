@@ -1,0 +1,135 @@
+//! Workers, and the crew of them that a node has: the same near the coordinator and far from it.
+
+use std::error::Error;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::future::maybe_done;
+use futures::poll;
+use wharf::{Ask, Event, ExitReason, Mailbox, Pid, Spawn};
+
+use crate::chaos::Chaos;
+use crate::read::{Findings, Reader};
+use crate::wire::{Content, Job, Msg, Nothing, Parcel, Place, Seat};
+
+/// A deadline for asks that may take as long as the count itself.
+const PATIENCE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Counts with so many workers at `place` and its successors, and replaces those who die of a chunk, until
+/// the coordinator says that all is done.
+///
+/// # Errors
+///
+/// When the coordinator is gone, or can't be reached any more.
+pub(crate) async fn crew(
+    mailbox: &mut Mailbox<Nothing>,
+    coordinator: &Pid<Msg>,
+    place: &Place,
+    workers: u16,
+) -> Result<(), String> {
+    let mut places = std::collections::HashMap::new();
+    for number in 1..=workers {
+        let place = Place { number, ..place.clone() };
+        places.insert(hire(mailbox, coordinator, &place), place);
+    }
+    let mut lost = None;
+    while !places.is_empty() {
+        let Some(Event::Down(down)) = mailbox.next().await else {
+            return Err("told to stop".to_owned());
+        };
+        let Some(place) = places.remove(&down.subject) else { continue };
+        match down.reason {
+            // An error of its own is that the coordinator does not answer.
+            ExitReason::Failed(error) => lost = Some(error.to_string()),
+            reason if reason.is_orderly() => {}
+            _ => _ = places.insert(hire(mailbox, coordinator, &place), place),
+        }
+    }
+    lost.map_or(Ok(()), Err)
+}
+
+fn hire(mailbox: &mut Mailbox<Nothing>, coordinator: &Pid<Msg>, place: &Place) -> wharf::ActorId {
+    let (coordinator, place) = (coordinator.clone(), place.clone());
+    let worker = Spawn::on(&mailbox.node())
+        .label(format!("worker:{}", place.number))
+        .spawn_fn(async move |mailbox| work(mailbox, coordinator, place).await);
+    mailbox.monitor(&worker);
+    worker.id()
+}
+
+/// Counts chunks until there are none.
+///
+/// The next chunk is asked for before this one is counted, and is there when it is needed, however far
+/// away the coordinator is.
+///
+/// Reading blocks the thread that the worker runs on. That is as it should be here: a chunk is
+/// small, its reading takes less time than its counting, and the threads have nothing better to do.
+async fn work(mailbox: Mailbox<Nothing>, coordinator: Pid<Msg>, place: Place) -> Result<(), Failure> {
+    let worker = mailbox.pid().clone();
+    let enter = coordinator.ask(|reply| Msg::Enter { worker, place, reply }).timeout(PATIENCE);
+    let Seat { holder, chaos } = enter.await?;
+    let chaos = chaos.map(Chaos::new);
+    let mut reader = Reader::default();
+    let mut job = next(&coordinator, holder).await?;
+    while let Some(Job { chunk, content }) = job {
+        let mut following = pin!(maybe_done(next(&coordinator, holder)));
+        // Sends the request; an answer that is there already is kept.
+        _ = poll!(following.as_mut());
+        if let Some(part) = chaos.and_then(|chaos| chaos.strike(&chunk)) {
+            reader.count(&part);
+            panic!("chaos strikes in chunk {}, attempt {}", chunk.number, chunk.attempt);
+        }
+        let findings = match content {
+            None => reader.count(&chunk),
+            Some(content) => count_content(&mut reader, &coordinator, holder, chunk.number, content).await?,
+        };
+        report(&coordinator, holder, chunk.number, findings).await?;
+        following.as_mut().await;
+        let Some(answer) = following.as_mut().take_output() else {
+            return Err("asked once, answered twice".into());
+        };
+        job = answer?;
+    }
+    Ok(())
+}
+
+fn next(coordinator: &Pid<Msg>, holder: u64) -> Ask<'_, Msg, Option<Job>> {
+    coordinator.ask(|reply| Msg::Next { holder, reply }).timeout(PATIENCE)
+}
+
+async fn count_content(
+    reader: &mut Reader,
+    coordinator: &Pid<Msg>,
+    holder: u64,
+    chunk: u64,
+    content: Content,
+) -> Result<Findings, Failure> {
+    let Content { files, bytes, len, first } = content;
+    let mut text = first.0;
+    while (text.len() as u64) < len {
+        let from = text.len() as u64;
+        let more = coordinator.ask(|reply| Msg::More { holder, chunk, from, reply }).timeout(PATIENCE);
+        let slice = more.await?.0;
+        if slice.is_empty() {
+            return Err(format!("chunk {chunk} ends before its end").into());
+        }
+        text.extend_from_slice(&slice);
+    }
+    Ok(Findings { files, bytes, portion: reader.count_text(&mut text), unreadable: Vec::new() })
+}
+
+async fn report(coordinator: &Pid<Msg>, holder: u64, chunk: u64, findings: Findings) -> Result<(), Failure> {
+    let findings = match Parcel::new(findings)? {
+        Parcel::Whole(findings) => findings,
+        Parcel::Slices(slices) => {
+            for slice in slices {
+                coordinator.send(Msg::Slice { holder, slice }).await?;
+            }
+            Findings::default()
+        }
+    };
+    coordinator.send(Msg::Done { holder, chunk, findings }).await?;
+    Ok(())
+}
