@@ -111,6 +111,26 @@ impl Shared {
         }
     }
 
+    /// Whether there is a connection to a node. If not, it is being called.
+    fn is_connected(&self, peer: &NodeName) -> Result<bool, ConnectError> {
+        let mut core = self.lock();
+        if core.stopping {
+            return Err(ConnectError::Stopped);
+        }
+        match core.proto.state_of(peer) {
+            PeerState::Connected => return Ok(true),
+            PeerState::Backoff => return Err(core.no_connection(peer)),
+            PeerState::Idle if !core.addresses.contains_key(peer) => {
+                return Err(ConnectError::NoAddress { node: peer.to_string() });
+            }
+            _ => {}
+        }
+        match core.proto.connect(peer, false) {
+            Ok(()) => Ok(false),
+            Err(_) => Err(core.no_connection(peer)),
+        }
+    }
+
     /// Waits until there is a connection to a node, which is called if need be.
     pub(super) async fn connected(&self, peer: &NodeName) -> Result<(), ConnectError> {
         let named = || peer.to_string();
@@ -119,22 +139,9 @@ impl Shared {
                 let changed = self.changed.notified();
                 tokio::pin!(changed);
                 changed.as_mut().enable();
-                let mut core = self.lock();
-                if core.stopping {
-                    return Err(ConnectError::Stopped);
+                if self.is_connected(peer)? {
+                    return Ok(());
                 }
-                match core.proto.state_of(peer) {
-                    PeerState::Connected => return Ok(()),
-                    PeerState::Backoff => return Err(core.no_connection(peer)),
-                    PeerState::Idle if !core.addresses.contains_key(peer) => {
-                        return Err(ConnectError::NoAddress { node: named() });
-                    }
-                    _ => {}
-                }
-                if core.proto.connect(peer, false).is_err() {
-                    return Err(core.no_connection(peer));
-                }
-                drop(core);
                 self.pump_soon();
                 changed.await;
             }

@@ -378,7 +378,7 @@ impl Shared {
                 tracing::info!(target: "wharf::net", node = %self.me.name, peer = %peer, %cause, "disconnected");
             }
             _ => {
-                tracing::warn!(target: "wharf::net", node = %self.me.name, peer = %peer, %cause, "disconnected")
+                tracing::warn!(target: "wharf::net", node = %self.me.name, peer = %peer, %cause, "disconnected");
             }
         }
         let key = (peer.name.clone(), peer.incarnation);

@@ -190,7 +190,12 @@ impl Builder {
             number: node.id().number(),
         };
         let tables = Tables::new(secret_bytes, self.config.exports);
-        let seed = u128::from_le_bytes(seed_bytes) as u64;
+        let [low, high] = [0, 8].map(|at| {
+            let mut half = [0; 8];
+            half.copy_from_slice(&seed_bytes[at..at + 8]);
+            u64::from_le_bytes(half)
+        });
+        let seed = low ^ high;
         let proto = proto::Node::new(identity.clone(), self.key.0, self.config, tables, seed);
         let mut transports = self.transports;
         transports.push(Arc::new(Tcp));
@@ -389,7 +394,6 @@ impl Net {
 
     /// Tells once when the connection to a node is over, or can't be made; the node is called, if it is not
     /// connected.
-    #[must_use]
     pub fn monitor_node(&self, node: &str) -> NodeMonitor {
         let (sender, receiver) = oneshot::channel();
         let down = || NodeDown { node: node.to_owned(), cause: None };

@@ -187,6 +187,25 @@ impl Shared {
         made.unwrap_or_else(|_| Err("it panicked".to_owned()))
     }
 
+    fn begin_request(
+        &self,
+        peer: &NodeName,
+        request: &NodeRequest,
+        asker: oneshot::Sender<NodeAnswer>,
+    ) -> Result<Option<(PeerKey, u64)>, String> {
+        let mut core = self.lock();
+        let Some(key) = core.current_key(peer) else { return Ok(None) };
+        let at = (&key.0, key.1);
+        let number = match core.proto.with_connection(self.now(), at, |it, _| it.request(request)) {
+            Ok(number) => number,
+            Err(crate::proto::CommandError::NoConnection) => return Ok(None),
+            Err(error) => return Err(error.to_string()),
+        };
+        core.requests.insert((key.clone(), number), asker);
+        core.kick(peer);
+        Ok(Some((key, number)))
+    }
+
     /// Asks a peer's node, and awaits its answer; `None` when there is no connection, or none any more.
     async fn request(
         &self,
@@ -194,17 +213,7 @@ impl Shared {
         request: NodeRequest,
     ) -> Result<Option<(PeerKey, NodeAnswer)>, String> {
         let (sender, receiver) = oneshot::channel();
-        let mut core = self.lock();
-        let Some(key) = core.current_key(peer) else { return Ok(None) };
-        let at = (&key.0, key.1);
-        let number = match core.proto.with_connection(self.now(), at, |it, _| it.request(&request)) {
-            Ok(number) => number,
-            Err(crate::proto::CommandError::NoConnection) => return Ok(None),
-            Err(error) => return Err(error.to_string()),
-        };
-        core.requests.insert((key.clone(), number), sender);
-        core.kick(peer);
-        drop(core);
+        let Some((key, number)) = self.begin_request(peer, &request, sender)? else { return Ok(None) };
         let mut cancel = CancelRequest { shared: self, key: &key, number, done: false };
         let answer = receiver.await.ok();
         cancel.done = true;
@@ -252,10 +261,11 @@ impl Shared {
         }
         self.connected(&node).await?;
         let cut = || FarLookupError::NoConnection { node: at.clone() };
-        let mut core = self.lock();
-        core.declare(wire::MessageType::of::<M>());
-        let key = core.current_key(&node).ok_or_else(cut)?;
-        drop(core);
+        let key = {
+            let mut core = self.lock();
+            core.declare(wire::MessageType::of::<M>());
+            core.current_key(&node).ok_or_else(cut)?
+        };
         match self.settled(&key, M::NAME).await {
             // A node that does not know the type may still have nothing of the name: it says so.
             None => return Err(cut()),

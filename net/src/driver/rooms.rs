@@ -20,10 +20,8 @@ const BYTES: u64 = 4 * 1024 * 1024;
 fn most(face: &ExportedPid) -> Option<u32> {
     match face.capacity() {
         Capacity::Zero => None,
-        Capacity::Bounded(messages) => {
-            Some(u32::try_from(messages).unwrap_or(u32::MAX).div_ceil(2).clamp(1, AHEAD))
-        }
-        _ => Some(AHEAD),
+        Capacity::Bounded(messages) => Some(messages.div_ceil(2).clamp(1, AHEAD)),
+        Capacity::Unbounded => Some(AHEAD),
     }
 }
 

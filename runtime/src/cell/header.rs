@@ -261,9 +261,11 @@ impl<M> Run<M> {
 
     /// Takes that back.
     pub fn take_end(&mut self) -> ExitReason {
-        let noted = self.flags.take(Flag::Ended);
+        if !self.flags.take(Flag::Ended) {
+            return ExitReason::Normal;
+        }
         // SAFETY: the flag said that they are the reason.
-        if noted { unsafe { self.words.take() } } else { ExitReason::Normal }
+        unsafe { self.words.take() }
     }
 
     /// Whether the messages received last are kept.

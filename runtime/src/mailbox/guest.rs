@@ -159,9 +159,10 @@ fn open<M: Send + 'static>(
     site: &'static std::panic::Location<'static>,
 ) -> Pid<M> {
     let vtable = &TypeOf::<M>::VTABLE;
-    // A guest does not crash: its code is its holder's.
     // SAFETY: the caller has a handle of the node.
-    let recent = if kind == Kind::Local { unsafe { node.as_ref() }.recent } else { 0 };
+    let wanted = unsafe { node.as_ref() }.recent;
+    // A guest does not crash: its code is its holder's.
+    let recent = if kind == Kind::Local { wanted } else { 0 };
     let at = NodeShared::take_cell(node, vtable.class).cast::<GuestCell<M>>();
     let birth = Birth {
         capacity,

@@ -69,13 +69,13 @@ impl std::fmt::Debug for Wakers {
 #[cfg(all(test, not(wharf_loom)))]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
     use super::*;
+    use crate::primitive::{AtomicU64, Ordering};
 
     #[derive(Default)]
-    struct Count(AtomicUsize);
+    struct Count(AtomicU64);
 
     impl Wake for Count {
         fn wake(self: Arc<Self>) {
@@ -93,7 +93,7 @@ mod tests {
         }
         assert_eq!(Arc::strong_count(&count), 1 + PER_ROUND);
         wakers.wake();
-        assert_eq!((count.0.load(Ordering::Relaxed), Arc::strong_count(&count)), (PER_ROUND, 1));
+        assert_eq!((count.0.load(Ordering::Relaxed), Arc::strong_count(&count)), (PER_ROUND as u64, 1));
     }
 
     #[test]

@@ -19,9 +19,9 @@ pub(crate) enum Msg {
     Fail(String),
     Panic,
     /// Answers with the pid that was sent.
-    Echo(Pid<Msg>, Reply<Pid<Msg>>),
+    Echo(Pid<Self>, Reply<Pid<Self>>),
     /// Sends there.
-    Forward(Pid<Msg>, u64),
+    Forward(Pid<Self>, u64),
     Bytes(Vec<u8>, Reply<u64>),
 }
 

@@ -49,7 +49,7 @@ fn what_each_sends_arrives_in_order_whatever_the_capacity() {
                 assert_eq!(sender.stopped().await, ExitReason::Normal, "{capacity:?}");
             }
             let mut next = [0; 3];
-            let total = 3 * each as usize;
+            let total = 3 * each;
             let mut count = 0;
             for _ in 0..100_000 {
                 let seen = far.ask(Numbered::Seen).await.unwrap();

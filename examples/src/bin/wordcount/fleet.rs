@@ -112,7 +112,7 @@ impl Fleet {
             if state.children.is_empty() {
                 break;
             }
-            thread::sleep(STEP);
+            pause();
         }
         state.kill();
     }
@@ -159,6 +159,15 @@ pub(crate) fn clean_up(directory: Option<&Path>) {
         // Another child may have been faster.
         _ = std::fs::remove_dir_all(directory);
     }
+}
+
+/// Lets a child come to its end.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a plain thread waits here, for at most some hundred milliseconds"
+)]
+fn pause() {
+    thread::sleep(STEP);
 }
 
 #[cfg(all(test, unix))]

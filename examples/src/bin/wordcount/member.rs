@@ -57,9 +57,6 @@ pub(crate) async fn serve(
 /// Whether the node ended in order, which it does when all is done: it may have been done while no worker
 /// of this node was asking.
 async fn is_over(monitor: NodeMonitor) -> bool {
-    let down = match timeout(SOON, monitor).await {
-        Ok(down) => down,
-        Err(_) => return false,
-    };
+    let Ok(down) = timeout(SOON, monitor).await else { return false };
     matches!(down.cause, Some(EndCause::PeerStopping))
 }

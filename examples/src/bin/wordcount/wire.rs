@@ -136,7 +136,7 @@ pub(crate) mod path {
 
     use super::PathBuf;
 
-    pub(crate) fn serialize<S: Serializer>(path: &PathBuf, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(path: &std::path::Path, to: S) -> Result<S::Ok, S::Error> {
         path.as_os_str().serialize(to)
     }
 
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn text_is_cut_into_slices_without_gap_or_overlap() {
         for len in [0, 1, SLICE_BYTES, SLICE_BYTES + 1, 3 * SLICE_BYTES] {
-            let text: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
+            let text: Vec<u8> = (0_u8..251).cycle().take(len).collect();
             let mut whole = Slice::of(&text, 0).0;
             while whole.len() < len {
                 whole.extend(Slice::of(&text, whole.len() as u64).0);
