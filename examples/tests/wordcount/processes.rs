@@ -72,7 +72,7 @@ fn an_interrupt_leaves_no_child_and_no_file() {
     let (dir, temporary) = (files(&[]), tempfile::tempdir().unwrap());
     let (mut parent, children) = begin(dir.path(), temporary.path(), &[]);
     let mut errors = parent.0.stderr.take().unwrap();
-    super::interrupt(&parent.0);
+    interrupt(&parent.0);
     assert_eq!(parent.0.wait().unwrap().code(), Some(130));
     assert!(children.into_iter().all(has_ended));
     assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
