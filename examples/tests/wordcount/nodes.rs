@@ -16,10 +16,12 @@ fn count(input: &Path, temporary: &Path, options: &[&str]) -> Value {
     json(&output)
 }
 
-/// A text of some megabytes, and what is in it.
+const LINES: usize = 2_000_000;
+
+/// A text of a hundred megabytes, and what is in it.
 fn text(dir: &Path) -> Counts {
     let line = "Nodes come, and nodes go; the counts stay the same.\n";
-    fs::write(dir.join("text"), line.repeat(300_000)).unwrap();
+    fs::write(dir.join("text"), line.repeat(LINES)).unwrap();
     let counts = [
         ("nodes", 2),
         ("the", 2),
@@ -30,7 +32,7 @@ fn text(dir: &Path) -> Counts {
         ("stay", 1),
         ("same", 1),
     ];
-    counts.map(|(word, count)| (word.to_owned(), count * 300_000)).into()
+    counts.map(|(word, count)| (word.to_owned(), count * LINES as u64)).into()
 }
 
 #[test]

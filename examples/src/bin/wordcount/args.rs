@@ -182,8 +182,7 @@ impl CountArgs {
 }
 
 fn processors() -> u16 {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    u16::try_from(processors).unwrap_or(u16::MAX)
+    u16::try_from(crate::runtime::processors()).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]

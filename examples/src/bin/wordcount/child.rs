@@ -11,6 +11,7 @@ use wharf::net::{Key, Net};
 
 use crate::fleet::{Setup, clean_up};
 use crate::member;
+use crate::runtime;
 use crate::wire::{Files, Place};
 
 /// How long a child tries to come back to its parent, which may have been stopped for a while.
@@ -28,7 +29,7 @@ pub(crate) fn run() -> ExitCode {
     if let Err(error) = thread::Builder::new().name("parent".to_owned()).spawn(move || follow(directory)) {
         return fail(&format!("{}: can't watch its parent: {error}", setup.name));
     }
-    match wharf::block_on(count(&setup)) {
+    match runtime::block_on(setup.workers, count(&setup)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => fail(&format!("{}: {why}", setup.name)),
     }

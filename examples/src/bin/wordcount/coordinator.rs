@@ -38,7 +38,7 @@ use crate::wire::{Content, Files, Job, Msg, Nothing, Place, Seat, Slice, unpack}
 /// How long nodes that are to be there at the beginning are waited for.
 const GATHERING: Duration = Duration::from_secs(2);
 
-/// How many chunks are given out before all nodes are there: a small count need not wait for them, and of a
+/// How many chunks are given out before all nodes have asked for one: a small count need not wait for them, and of a
 /// large one each node gets its part.
 const AHEAD: u32 = 16;
 
@@ -74,7 +74,7 @@ pub(crate) struct Coordinator {
     restarts: u64,
     mischief: Mischief,
     is_gathering: bool,
-    /// Chunks given out while not all nodes are there.
+    /// Chunks given out, as far as it matters.
     ahead: u32,
     /// The node that was struck.
     dying: Option<String>,
@@ -140,10 +140,17 @@ impl Coordinator {
         let slot = self.roster.enter(&place);
         let (translation, slices, texts) = Default::default();
         self.workers.insert(holder, Worker { pid, place, slot, translation, slices, texts });
-        if self.is_gathering && self.roster.is_complete() {
-            self.is_gathering = false;
-        }
         Seat { holder, chaos: self.mischief.seed }
+    }
+
+    fn want(&mut self, holder: u64, reply: Reply<Option<Job>>) {
+        if self.is_gathering
+            && let Some(worker) = self.workers.get(&holder)
+        {
+            self.roster.want(&worker.place.node);
+            self.is_gathering = !self.roster.is_complete();
+        }
+        self.waiting.push_back((holder, reply));
     }
 
     fn take_report(&mut self, holder: u64, number: u64, mut findings: Findings) {
@@ -294,7 +301,7 @@ impl Actor for Coordinator {
     async fn handle(&mut self, msg: Msg, cx: &mut Context<Msg>) -> Result<(), ExitReason> {
         match msg {
             Msg::Enter { worker, place, reply } => _ = reply.send(self.enter(worker, place, cx)),
-            Msg::Next { holder, reply } => self.waiting.push_back((holder, reply)),
+            Msg::Next { holder, reply } => self.want(holder, reply),
             Msg::More { holder, chunk, from, reply } => {
                 _ = reply.send(self.give_more(holder, chunk, from));
             }

@@ -11,7 +11,7 @@
 //! | `nodes.rs`, `fleet.rs` | the first process, and its children |
 //! | `child.rs`, `member.rs` | a child; a node that counts for another |
 //! | `serve.rs`, `work.rs` | the same with other machines |
-//! | `wire.rs` | what travels |
+//! | `wire.rs`, `runtime.rs` | what travels; threads |
 //! | `walk.rs`, `chunk.rs`, `read.rs` | from paths to chunks to words |
 //! | `tally.rs`, `roster.rs`, `report.rs` | sums, shares, and how they are shown |
 //!
@@ -35,6 +35,7 @@ mod progress;
 mod read;
 mod report;
 mod roster;
+mod runtime;
 mod serve;
 mod tally;
 mod threads;

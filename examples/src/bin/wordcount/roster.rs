@@ -18,6 +18,7 @@ struct Member {
     share: Share,
     /// Whether it is to have workers.
     is_expected: bool,
+    has_asked: bool,
     /// Workers that live, or whose end is not known yet.
     workers: usize,
     /// How often it was lost.
@@ -74,9 +75,14 @@ impl Roster {
         self.find(node).is_some_and(|member| member.workers > 0)
     }
 
-    /// Whether each node that was expected is there, or was.
+    /// A worker of a node wants a chunk.
+    pub(crate) fn want(&mut self, node: &str) {
+        self.member(node).has_asked = true;
+    }
+
+    /// Whether each node that was expected has asked for a chunk, or is lost already.
     pub(crate) fn is_complete(&self) -> bool {
-        self.nodes.iter().all(|member| !member.is_expected || member.workers > 0 || member.lost > 0)
+        self.nodes.iter().all(|member| !member.is_expected || member.has_asked || member.lost > 0)
     }
 
     /// How many times a node was lost.
@@ -96,7 +102,14 @@ impl Roster {
     fn member(&mut self, node: &str) -> &mut Member {
         let place = self.nodes.iter().position(|member| member.share.name == node).unwrap_or_else(|| {
             let share = Share { name: node.to_owned(), chunks: 0 };
-            self.nodes.push(Member { share, is_expected: false, workers: 0, lost: 0, is_lost: false });
+            self.nodes.push(Member {
+                share,
+                is_expected: false,
+                has_asked: false,
+                workers: 0,
+                lost: 0,
+                is_lost: false,
+            });
             self.nodes.len() - 1
         });
         &mut self.nodes[place]
@@ -152,6 +165,7 @@ mod tests {
             for number in [1, 2] {
                 roster.enter(&place("far", number));
             }
+            roster.want("far");
             assert!(roster.is_complete() && roster.is_there("far"));
             for _ in 0..2 {
                 roster.leave("far");

@@ -8,6 +8,7 @@ use wharf::net::{Key, Net};
 
 use crate::args::WorkArgs;
 use crate::member;
+use crate::runtime;
 use crate::wire::{Files, Place};
 
 /// Counts until the serving node says that all is done.
@@ -21,7 +22,7 @@ pub(crate) fn run(args: &WorkArgs) -> Result<(), String> {
         Some(name) => name.clone(),
         None => some_name()?,
     };
-    wharf::block_on(async {
+    runtime::block_on(args.workers(), async {
         let node = Node::current().ok_or("there is no node here")?;
         let net = Net::builder(key).name(name.clone()).join(&node).map_err(|error| explain(&error))?;
         let place = Place { node: name, number: 0, files: Files::Others };

@@ -1,10 +1,11 @@
 //! Workers, and the crew of them that a node has: the same near the coordinator and far from it.
 
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
-use std::pin::pin;
+use std::pin::Pin;
 use std::time::Duration;
 
-use futures::future::maybe_done;
+use futures::future::{MaybeDone, maybe_done};
 use futures::poll;
 use wharf::{Ask, Event, ExitReason, Mailbox, Pid, Spawn};
 
@@ -14,6 +15,10 @@ use crate::wire::{Content, Job, Msg, Nothing, Parcel, Place, Seat};
 
 /// A deadline for asks that may take as long as the count itself.
 const PATIENCE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How many chunks a worker has in hand or on their way, at most. Where processors are few and busy, it
+/// takes the time of several chunks until an answer comes from another process.
+const AHEAD: usize = 6;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -29,7 +34,7 @@ pub(crate) async fn crew(
     place: &Place,
     workers: u16,
 ) -> Result<(), String> {
-    let mut places = std::collections::HashMap::new();
+    let mut places = HashMap::new();
     for number in 1..=workers {
         let place = Place { number, ..place.clone() };
         places.insert(hire(mailbox, coordinator, &place), place);
@@ -61,8 +66,8 @@ fn hire(mailbox: &mut Mailbox<Nothing>, coordinator: &Pid<Msg>, place: &Place) -
 
 /// Counts chunks until there are none.
 ///
-/// The next chunk is asked for before this one is counted, and is there when it is needed, however far
-/// away the coordinator is.
+/// The next chunks are asked for before this one is counted, and are there when they are needed, however
+/// far away the coordinator is.
 ///
 /// Reading blocks the thread that the worker runs on. That is as it should be here: a chunk is
 /// small, its reading takes less time than its counting, and the threads have nothing better to do.
@@ -72,11 +77,11 @@ async fn work(mailbox: Mailbox<Nothing>, coordinator: Pid<Msg>, place: Place) ->
     let Seat { holder, chaos } = enter.await?;
     let chaos = chaos.map(Chaos::new);
     let mut reader = Reader::default();
-    let mut job = next(&coordinator, holder).await?;
-    while let Some(Job { chunk, content }) = job {
-        let mut following = pin!(maybe_done(next(&coordinator, holder)));
-        // Sends the request; an answer that is there already is kept.
-        _ = poll!(following.as_mut());
+    let mut requests = Requests { coordinator: &coordinator, holder, open: VecDeque::new() };
+    requests.send(1).await;
+    while let Some(Job { chunk, content }) = requests.answer().await? {
+        // One more than was answered, up to the limit: a small count is shared by all.
+        requests.send(2).await;
         if let Some(part) = chaos.and_then(|chaos| chaos.strike(&chunk)) {
             reader.count(&part);
             panic!("chaos strikes in chunk {}, attempt {}", chunk.number, chunk.attempt);
@@ -86,17 +91,42 @@ async fn work(mailbox: Mailbox<Nothing>, coordinator: Pid<Msg>, place: Place) ->
             Some(content) => count_content(&mut reader, &coordinator, holder, chunk.number, content).await?,
         };
         report(&coordinator, holder, chunk.number, findings).await?;
-        following.as_mut().await;
-        let Some(answer) = following.as_mut().take_output() else {
-            return Err("asked once, answered twice".into());
-        };
-        job = answer?;
     }
     Ok(())
 }
 
-fn next(coordinator: &Pid<Msg>, holder: u64) -> Ask<'_, Msg, Option<Job>> {
-    coordinator.ask(|reply| Msg::Next { holder, reply }).timeout(PATIENCE)
+/// Requests for chunks that were not answered, or whose answers were not looked at, in order.
+struct Requests<'a> {
+    coordinator: &'a Pid<Msg>,
+    holder: u64,
+    open: VecDeque<Pin<Box<MaybeDone<Ask<'a, Msg, Option<Job>>>>>>,
+}
+
+impl Requests<'_> {
+    /// Sends some more, and waits for no answer.
+    async fn send(&mut self, more: usize) {
+        let holder = self.holder;
+        for _ in 0..more.min(AHEAD.saturating_sub(self.open.len())) {
+            let ask = self.coordinator.ask(|reply| Msg::Next { holder, reply }).timeout(PATIENCE);
+            self.open.push_back(Box::pin(maybe_done(ask)));
+        }
+        for request in &mut self.open {
+            // Sends it, if it is not sent; an answer that is there already is kept.
+            _ = poll!(request.as_mut());
+        }
+    }
+
+    /// Waits for the answer to the first.
+    async fn answer(&mut self) -> Result<Option<Job>, Failure> {
+        let Some(mut request) = self.open.pop_front() else {
+            return Ok(None);
+        };
+        request.as_mut().await;
+        match request.as_mut().take_output() {
+            Some(answer) => Ok(answer?),
+            None => Ok(None),
+        }
+    }
 }
 
 async fn count_content(
