@@ -95,11 +95,14 @@ async fn work(mailbox: Mailbox<Nothing>, coordinator: Pid<Msg>, place: Place) ->
     Ok(())
 }
 
+/// A request for a chunk.
+type Request<'a> = Ask<'a, Msg, Option<Job>>;
+
 /// Requests for chunks that were not answered, or whose answers were not looked at, in order.
 struct Requests<'a> {
     coordinator: &'a Pid<Msg>,
     holder: u64,
-    open: VecDeque<Pin<Box<MaybeDone<Ask<'a, Msg, Option<Job>>>>>>,
+    open: VecDeque<Pin<Box<MaybeDone<Request<'a>>>>>,
 }
 
 impl Requests<'_> {
