@@ -21,6 +21,16 @@ enum Answer {
     Down(Reason),
 }
 
+impl Answer {
+    const fn with(&self) -> AnswerWith<'_> {
+        match self {
+            Self::Value(bytes) => AnswerWith::Value(bytes.as_slice()),
+            Self::Dropped => AnswerWith::Dropped,
+            Self::Down(reason) => AnswerWith::Down(reason),
+        }
+    }
+}
+
 /// Carries the answers to one life of a peer for as long as replies may come.
 pub(super) async fn carry(
     shared: Weak<Shared>,
@@ -39,7 +49,7 @@ pub(super) async fn carry(
             Some(answered) = open.next() => answered,
         };
         let Some(shared) = shared.upgrade() else { return };
-        shared.answer(&key, right, &answer);
+        shared.answer(&key, right, answer.with());
     }
 }
 
@@ -64,16 +74,10 @@ async fn answer_of(
 }
 
 impl Shared {
-    fn answer(&self, key: &PeerKey, right: RightRef, answer: &Answer) {
-        let with = match answer {
-            Answer::Value(bytes) => AnswerWith::Value(bytes),
-            Answer::Dropped => AnswerWith::Dropped,
-            Answer::Down(reason) => AnswerWith::Down(reason),
-        };
+    fn answer(&self, key: &PeerKey, right: RightRef, with: AnswerWith<'_>) {
         let mut core = self.lock();
-        let at = (&key.0, key.1);
         let right = WireRight { number: right.number, authenticator: right.authenticator };
-        let sent = core.proto.with_connection(self.now(), at, |it, tables| {
+        let sent = core.with(self, key, |it, tables| {
             match it.answer(tables, NOBODY, FAR_NOBODY, right, with) {
                 // An answer that is too long is none, and the asker must not wait for it.
                 Err(crate::proto::CommandError::Encode(error)) => {
@@ -83,27 +87,16 @@ impl Shared {
                 other => other,
             }
         });
-        if sent.is_ok() {
-            core.kick(&key.0);
-        }
-        let told = core.proto.event_count() > 0;
         drop(core);
-        if told {
-            self.pump_soon();
+        if let Err(error) = sent {
+            tracing::debug!(target: "wharf::net", node = %self.me.name, peer = %key.0, %error, "an answer was not sent");
         }
     }
 
-    /// Tells a peer that whoever its asker asked has ended.
-    pub(super) fn answer_down(&self, key: &PeerKey, rights: &[RightRef], reason: &Reason) {
+    /// Tells a peer's askers, whose message was lost with these rights, all the same.
+    pub(super) fn answer_all(&self, key: &PeerKey, rights: &[RightRef], with: AnswerWith<'_>) {
         for right in rights {
-            self.answer(key, *right, &Answer::Down(reason.clone()));
-        }
-    }
-
-    /// Tells a peer that its askers get no answer.
-    pub(super) fn answer_dropped(&self, key: &PeerKey, rights: &[RightRef]) {
-        for right in rights {
-            self.answer(key, *right, &Answer::Dropped);
+            self.answer(key, *right, with);
         }
     }
 }

@@ -134,18 +134,14 @@ impl Shared {
     /// Waits until there is a connection to a node, which is called if need be.
     pub(super) async fn connected(&self, peer: &NodeName) -> Result<(), ConnectError> {
         let named = || peer.to_string();
-        let wait = async {
-            loop {
-                let changed = self.changed.notified();
-                tokio::pin!(changed);
-                changed.as_mut().enable();
-                if self.is_connected(peer)? {
-                    return Ok(());
-                }
+        let wait = self.wait_for(|| match self.is_connected(peer) {
+            Ok(true) => Some(Ok(())),
+            Ok(false) => {
                 self.pump_soon();
-                changed.await;
+                None
             }
-        };
+            Err(error) => Some(Err(error)),
+        });
         timeout(CONNECT, wait)
             .await
             .unwrap_or_else(|_| Err(ConnectError::Timeout { to: named(), after: CONNECT }))
@@ -169,17 +165,7 @@ impl Shared {
         };
         self.clock.notify_one();
         let _called = Called { shared: self, conn };
-        let outcome = timeout(CONNECT, async {
-            loop {
-                let changed = self.changed.notified();
-                tokio::pin!(changed);
-                changed.as_mut().enable();
-                if let Some(outcome) = self.lock().calls.remove(&conn) {
-                    return outcome;
-                }
-                changed.await;
-            }
-        });
+        let outcome = timeout(CONNECT, self.wait_for(|| self.lock().calls.remove(&conn)));
         let failed = |error| ConnectError::Handshake { to: address.to_string(), error };
         let name = match outcome.await {
             Err(_) => {
@@ -194,10 +180,7 @@ impl Shared {
             Ok(Err((_, error))) => return Err(failed(error)),
         };
         let mut core = self.lock();
-        let known = core.addresses.entry(name.clone()).or_default();
-        if !known.contains(address) {
-            known.push(address.clone());
-        }
+        core.add_address(name.clone(), address.clone());
         _ = core.proto.connect(&name, true);
         Ok(name)
     }

@@ -24,7 +24,7 @@ use super::far::Far;
 use super::requests::Factory;
 use crate::proto::{
     self, CommandError, ConnId, EndCause, FarPid, HandshakeError, Identity, NearId, NodeAnswer, NodeName,
-    PeerState, Ticket,
+    PeerState, Tables, Ticket,
 };
 use crate::transport::{Address, Transport};
 
@@ -234,6 +234,20 @@ impl Shared {
         }
     }
 
+    /// Waits until `look` finds something. It looks again whenever something has changed.
+    pub(super) async fn wait_for<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Before it looks: a change between the look and the wait counts.
+            changed.as_mut().enable();
+            if let Some(found) = look() {
+                return found;
+            }
+            changed.await;
+        }
+    }
+
     /// Has somebody else act on what the protocol tells: for threads that have other things to do.
     pub(super) fn pump_soon(&self) {
         self.clock.notify_one();
@@ -241,6 +255,34 @@ impl Shared {
 }
 
 impl Core {
+    /// Does something with the connection to one life of a node. What comes of it is written, and acted on.
+    pub(super) fn with<T>(
+        &mut self,
+        shared: &Shared,
+        key: &PeerKey,
+        act: impl FnOnce(&mut proto::Connection, &mut Tables) -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        let done = self.proto.with_connection(shared.now(), (&key.0, key.1), act);
+        self.kick(&key.0);
+        self.tell(shared);
+        done
+    }
+
+    /// Has somebody act on what the protocol tells, if it tells anything.
+    pub(super) fn tell(&self, shared: &Shared) {
+        if self.proto.event_count() > 0 {
+            shared.pump_soon();
+        }
+    }
+
+    /// Where a node can be reached, too.
+    pub(super) fn add_address(&mut self, node: NodeName, address: Address) {
+        let known = self.addresses.entry(node).or_default();
+        if !known.contains(&address) {
+            known.push(address);
+        }
+    }
+
     /// Lets the writer of a connection look for something to write.
     pub(super) fn kick(&self, peer: &NodeName) {
         if let Some((conn, _)) = self.proto.connection_to(peer) {

@@ -11,13 +11,13 @@ use wharf_runtime::{ActorId, AskError, NodeId};
 use super::answers;
 use super::calls::another_goes_on;
 use super::convert::{far_actor, reason_in, sender, signal_in};
-use super::core::{Core, Peer, PeerKey, Rooms, Shared};
+use super::core::{Core, Peer, PeerKey, Shared};
 use super::error::NodeDown;
 use super::exchange::Wires;
 use super::far::Far;
 use crate::proto::{
-    ConnId, EndCause, Event, FarPid, Identity, NearId, NodeEvent, NodeName, Reason, Reply, SendFailure,
-    Signal, TypeState,
+    AnswerWith, ConnId, EndCause, Event, FarPid, Identity, NearId, NodeEvent, NodeName, Reason, Reply,
+    SendFailure, Signal, TypeState,
 };
 use crate::wire::GoodbyeCause;
 
@@ -251,13 +251,13 @@ impl Shared {
         match error {
             DeliverError::Closed { rights, .. } | DeliverError::NodeStopped { rights, .. } => {
                 bury();
-                self.answer_down(key, &rights, &Reason::NoProc);
+                self.answer_all(key, &rights, AnswerWith::Down(&Reason::NoProc));
             }
             DeliverError::NoConnection { rights, .. } => {
-                self.answer_down(key, &rights, &Reason::NoConnection);
+                self.answer_all(key, &rights, AnswerWith::Down(&Reason::NoConnection));
             }
             DeliverError::Full { rights, .. } | DeliverError::NotEncoded { rights, .. } => {
-                self.answer_dropped(key, &rights);
+                self.answer_all(key, &rights, AnswerWith::Dropped);
             }
             DeliverError::Decode(error @ (DecodeError::Value { .. } | DecodeError::Exchange(_))) => {
                 // Well formed, and not what a program takes: this message is lost, not the connection.
@@ -275,11 +275,11 @@ impl Shared {
     /// The peer broke the protocol in a way that only the driver sees.
     fn break_off(&self, key: &PeerKey) {
         let mut core = self.lock();
-        let (at, now) = ((&key.0, key.1), self.now());
-        _ = core.proto.with_connection(now, at, |it, _| {
+        _ = core.with(self, key, |it, _| {
             it.stop(GoodbyeCause::BrokenProtocol);
             Ok(())
         });
+        // It does not stand any more, and has its last words to write.
         core.kick_all();
     }
 
@@ -295,7 +295,7 @@ impl Shared {
         connection.bury_arrived(from, self.actor(to), kind);
         if let Some((_, decoder)) = decoder {
             let rights = decoder.rights_in(payload, &exchange);
-            self.answer_down(key, &rights, &Reason::NoProc);
+            self.answer_all(key, &rights, AnswerWith::Down(&Reason::NoProc));
         }
     }
 
@@ -434,12 +434,5 @@ impl Shared {
         }
         drop(core);
         self.changed.notify_waiters();
-    }
-}
-
-impl Core {
-    /// The room of one peer's in a mailbox here.
-    pub(super) fn rooms(&mut self, key: &PeerKey, mailbox: NearId) -> Option<&mut Rooms> {
-        Some(self.exports.mailboxes.get_mut(&mailbox)?.rooms.entry(key.clone()).or_default())
     }
 }

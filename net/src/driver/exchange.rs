@@ -155,9 +155,7 @@ impl Exchange for Wires {
     fn reserve_right(&self) -> Result<RightRef, ExchangeError> {
         let shared = self.shared()?;
         let mut core = shared.lock();
-        let at = (&self.key.0, self.key.1);
-        let opened = core.proto.with_connection(shared.now(), at, |it, tables| it.open_right(tables, NOBODY));
-        match opened {
+        match core.with(&shared, &self.key, |it, tables| it.open_right(tables, NOBODY)) {
             Ok(WireRight { number, authenticator }) => {
                 if let Some(peer) = core.peers.get_mut(&self.key) {
                     peer.replies.insert(number, None);
@@ -185,8 +183,7 @@ impl Exchange for Wires {
         let Ok(shared) = self.shared() else { return };
         let mut core = shared.lock();
         let left = core.peers.get_mut(&self.key).and_then(|peer| peer.replies.remove(&right.number));
-        let at = (&self.key.0, self.key.1);
-        _ = core.proto.with_connection(shared.now(), at, |it, _| {
+        _ = core.with(&shared, &self.key, |it, _| {
             it.cancel_right(right.number);
             Ok(())
         });

@@ -46,29 +46,39 @@ impl Core {
         if self.stopping {
             return Err(Obstacle::Refused(Refusal::NoConnection));
         }
-        let known = self.peers.get(key).and_then(|peer| peer.actors.get(&to));
+        let Self { proto, peers, .. } = &mut *self;
+        let known = peers.get(key).and_then(|peer| peer.actors.get(&to));
         let Some(actor) = known else { return Err(Obstacle::Refused(Refusal::NoConnection)) };
         if actor.ended {
             return Err(Obstacle::Refused(Refusal::Closed));
         }
-        let (pid, types) = (actor.pid, actor.types.clone());
-        if !self.is_connected(key) {
-            if !self.may_connect(key) || self.proto.connect(&key.0, false).is_err() {
-                return Err(Obstacle::Refused(Refusal::NoConnection));
+        let agreed = proto.with_connection(shared.now(), (&key.0, key.1), |it, tables| {
+            let mut most = 0;
+            for (_, message) in &actor.types {
+                match it.agree(message.name(), tables)? {
+                    TypeState::Agreed { .. } => most = most.max(message.max_bytes()),
+                    TypeState::Asked => return Ok(Err(Obstacle::Soon)),
+                    TypeState::Refused(_) => return Ok(Err(Obstacle::Refused(Refusal::WrongType))),
+                }
             }
-            shared.pump_soon();
-            return Err(Obstacle::Soon);
-        }
-        let mut most = 0;
-        for (_, message) in types {
-            match self.agree(shared, key, message.name()) {
-                Ok(TypeState::Agreed { .. }) => most = most.max(message.max_bytes()),
-                Ok(TypeState::Asked) => return Err(Obstacle::Soon),
-                Ok(TypeState::Refused(_)) => return Err(Obstacle::Refused(Refusal::WrongType)),
-                Err(_) => return Err(Obstacle::Refused(Refusal::NoConnection)),
+            Ok(Ok((actor.pid, most)))
+        });
+        match agreed {
+            Ok(outcome) => {
+                if matches!(outcome, Err(Obstacle::Soon)) {
+                    self.kick(&key.0);
+                }
+                outcome
             }
+            Err(CommandError::NoConnection) if self.may_connect(key) && !self.is_connected(key) => {
+                if self.proto.connect(&key.0, false).is_err() {
+                    return Err(Obstacle::Refused(Refusal::NoConnection));
+                }
+                shared.pump_soon();
+                Err(Obstacle::Soon)
+            }
+            Err(_) => Err(Obstacle::Refused(Refusal::NoConnection)),
         }
-        Ok((pid, most))
     }
 
     /// Where a type stands with a peer.
@@ -78,12 +88,7 @@ impl Core {
         key: &PeerKey,
         name: &str,
     ) -> Result<TypeState, CommandError> {
-        let at = (&key.0, key.1);
-        let state = self.proto.with_connection(shared.now(), at, |it, tables| it.agree(name, tables))?;
-        if state == TypeState::Asked {
-            self.kick(&key.0);
-        }
-        Ok(state)
+        self.with(shared, key, |it, tables| it.agree(name, tables))
     }
 
     fn actor(&mut self, key: &PeerKey, to: ActorId) -> Option<&mut FarActor> {
@@ -97,10 +102,7 @@ impl Core {
             Err(Obstacle::Soon) => return WaitState::Blocked,
             Err(Obstacle::Refused(refusal)) => return WaitState::Ready(Err(refusal)),
         };
-        let at = (&key.0, key.1);
-        let admission = self.proto.with_connection(shared.now(), at, |it, _| it.reserve(pid, most));
-        self.kick(&key.0);
-        match admission {
+        match self.with(shared, key, |it, _| it.reserve(pid, most)) {
             Ok(Admission::Go(ticket)) => WaitState::Ready(Ok(ticket)),
             Ok(Admission::Wait(ticket)) => WaitState::InLine(ticket),
             Err(error) => WaitState::Ready(Err(refusal(&error))),
@@ -111,15 +113,19 @@ impl Core {
     fn note(&mut self, key: &PeerKey, to: ActorId, state: WaitState) -> u64 {
         self.last_wait += 1;
         let number = self.last_wait;
-        if let Some(peer) = self.peers.get_mut(key) {
-            match state {
-                WaitState::Blocked => peer.blocked.push_back(number),
-                WaitState::InLine(ticket) => _ = peer.in_line.insert(ticket, number),
-                WaitState::Ready(_) => {}
-            }
-        }
+        self.line_up(key, number, &state);
         self.waits.insert(number, Wait { to, state, waker: None });
         number
+    }
+
+    /// Puts a wait where what it waits for is found.
+    fn line_up(&mut self, key: &PeerKey, number: u64, state: &WaitState) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        match *state {
+            WaitState::Blocked => peer.blocked.push_back(number),
+            WaitState::InLine(ticket) => _ = peer.in_line.insert(ticket, number),
+            WaitState::Ready(_) => {}
+        }
     }
 
     /// Something has changed for those who wait for a connection, or a type: they try again, in order.
@@ -130,13 +136,7 @@ impl Core {
         for number in blocked {
             let Some(to) = self.waits.get(&number).map(|wait| wait.to) else { continue };
             let state = self.enter(shared, key, to);
-            if let Some(peer) = self.peers.get_mut(key) {
-                match state {
-                    WaitState::Blocked => peer.blocked.push_back(number),
-                    WaitState::InLine(ticket) => _ = peer.in_line.insert(ticket, number),
-                    WaitState::Ready(_) => {}
-                }
-            }
+            self.line_up(key, number, &state);
             if let Some(wait) = self.waits.get_mut(&number) {
                 if matches!(state, WaitState::Ready(_)) {
                     wakers.extend(wait.waker.take());
@@ -162,15 +162,11 @@ impl Core {
 
     /// Gives a ticket back.
     fn return_ticket(&mut self, shared: &Shared, key: &PeerKey, ticket: Ticket) {
-        let at = (&key.0, key.1);
         // Without a connection it is worth nothing any more.
-        _ = self.proto.with_connection(shared.now(), at, |it, _| {
+        _ = self.with(shared, key, |it, _| {
             it.give_up(ticket);
             Ok(())
         });
-        if self.proto.event_count() > 0 {
-            shared.pump_soon();
-        }
     }
 }
 
@@ -196,20 +192,12 @@ impl Remote for Far {
             Err(Obstacle::Soon) => return Err(Refusal::Full { limit: 1 }),
             Err(Obstacle::Refused(refusal)) => return Err(refusal),
         };
-        let at = (&self.key.0, self.key.1);
-        let ticket = core.proto.with_connection(shared.now(), at, |it, _| it.try_reserve(pid, most));
-        match ticket {
-            Ok(ticket) => {
-                if let Some(actor) = core.actor(&self.key, pair.to) {
-                    actor.kept.push_back(ticket);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                core.kick(&self.key.0);
-                Err(refusal(&error))
-            }
+        let ticket = core.with(&shared, &self.key, |it, _| it.try_reserve(pid, most));
+        let ticket = ticket.map_err(|error| refusal(&error))?;
+        if let Some(actor) = core.actor(&self.key, pair.to) {
+            actor.kept.push_back(ticket);
         }
+        Ok(())
     }
 
     fn poll_reserve(
@@ -297,24 +285,17 @@ impl Remote for Far {
             core.return_ticket(&shared, &self.key, ticket);
             return Err(Cut::new());
         }
-        let at = (&self.key.0, self.key.1);
-        let sent = core.proto.with_connection(shared.now(), at, |it, tables| {
+        let sent = core.with(&shared, &self.key, |it, tables| {
             let TypeState::Agreed { number, .. } = it.agree(name, tables)? else {
                 return Err(CommandError::UnknownType { number: u32::MAX });
             };
             it.send_with(ticket, tables, who(pair), pid, Outgoing { type_number: number, payload: &bytes })
         });
-        match sent {
-            Ok(()) => {
-                core.kick(&self.key.0);
-                Ok(())
-            }
-            Err(error) => {
-                tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, to = %pair.to, %error, "not sent");
-                core.return_ticket(&shared, &self.key, ticket);
-                Err(Cut::new())
-            }
-        }
+        sent.map_err(|error| {
+            tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, to = %pair.to, %error, "not sent");
+            core.return_ticket(&shared, &self.key, ticket);
+            Cut::new()
+        })
     }
 
     fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut> {
@@ -337,11 +318,8 @@ impl Remote for Far {
         let at = (&self.key.0, self.key.1);
         let sent = core.proto.signal(shared.now(), near(from), at, pid, out);
         core.kick(&self.key.0);
-        let told = core.proto.event_count() > 0;
+        core.tell(&shared);
         drop(core);
-        if told {
-            shared.pump_soon();
-        }
         sent.map_err(|error| {
             tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, %to, %error, "signal not sent");
             Cut::new()

@@ -3,7 +3,7 @@
 //! The writer is the only one that coalesces: it takes all that waits into one buffer, writes it at once,
 //! and sleeps when nothing is left.
 
-use std::io::ErrorKind;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::core::{Line, Shared};
+use super::core::{Core, Line, Shared};
 use crate::proto::ConnId;
 use crate::transport::Duplex;
 
@@ -26,7 +26,7 @@ const WRITE_BYTES: usize = 256 * 1024;
 
 impl Shared {
     /// Carries bytes of a new transport. The protocol has just been told of it, under the same lock.
-    pub(super) fn carry(&self, core: &mut super::core::Core, conn: ConnId, duplex: Duplex) {
+    pub(super) fn carry(&self, core: &mut Core, conn: ConnId, duplex: Duplex) {
         let notify = Arc::new(Notify::new());
         core.lines.insert(conn, Line { notify: Arc::clone(&notify), closing: false, remote: duplex.remote });
         let over = Arc::new(Notify::new());
@@ -93,7 +93,7 @@ async fn write(
         let (closing, told) = {
             let mut core = this.lock();
             while buffer.len() < WRITE_BYTES && core.proto.poll_transmit(conn, &mut buffer) {}
-            (core.lines.get(&conn).is_none_or(|line| line.closing), core.proto.event_count() > 0)
+            (core.is_closing(conn), core.proto.event_count() > 0)
         };
         if told {
             this.pump();
@@ -105,27 +105,7 @@ async fn write(
             notify.notified().await;
             continue;
         }
-        let written = if closing {
-            // The last bytes, and the goodbye among them.
-            timeout(LAST_BYTES, writer.write_all(&buffer))
-                .await
-                .unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
-        } else {
-            let write = writer.write_all(&buffer);
-            tokio::pin!(write);
-            loop {
-                tokio::select! {
-                    written = &mut write => break written,
-                    () = notify.notified() => {
-                        let closing = this.lock().lines.get(&conn).is_none_or(|line| line.closing);
-                        if closing {
-                            let last = timeout(LAST_BYTES, &mut write).await;
-                            break last.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
-                        }
-                    }
-                }
-            }
-        };
+        let written = write_out(&this, conn, &mut writer, &buffer, &notify).await;
         if let Err(error) = written {
             tracing::debug!(target: "wharf::net", node = %this.me.name, ?conn, %error, "write failed");
             break;
@@ -141,4 +121,30 @@ async fn write(
     core.lines.remove(&conn);
     drop(core);
     this.clock.notify_one();
+}
+
+/// Writes all of `buffer`. Once the connection is to be closed, what does not leave soon is given up.
+async fn write_out(
+    this: &Shared,
+    conn: ConnId,
+    writer: &mut (dyn AsyncWrite + Send + Unpin),
+    buffer: &[u8],
+    notify: &Notify,
+) -> io::Result<()> {
+    let write = writer.write_all(buffer);
+    tokio::pin!(write);
+    while !this.lock().is_closing(conn) {
+        tokio::select! {
+            written = &mut write => return written,
+            () = notify.notified() => {}
+        }
+    }
+    timeout(LAST_BYTES, write).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+impl Core {
+    /// Whether nothing more is to be carried over a transport than what waits to be written.
+    fn is_closing(&self, conn: ConnId) -> bool {
+        self.lines.get(&conn).is_none_or(|line| line.closing)
+    }
 }

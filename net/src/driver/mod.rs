@@ -316,11 +316,7 @@ impl Net {
         let Some(name) = NodeName::new(node) else {
             return Err(ConnectError::NoAddress { node: node.to_owned() });
         };
-        let mut core = self.shared.lock();
-        let known = core.addresses.entry(name).or_default();
-        if !known.contains(&address) {
-            known.push(address);
-        }
+        self.shared.lock().add_address(name, address);
         Ok(())
     }
 
@@ -476,14 +472,6 @@ impl Shared {
     }
 
     async fn until(&self, is_so: impl Fn(&Core) -> bool) {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if is_so(&self.lock()) {
-                return;
-            }
-            changed.await;
-        }
+        self.wait_for(|| is_so(&self.lock()).then_some(())).await;
     }
 }

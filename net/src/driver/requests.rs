@@ -8,7 +8,7 @@ use wharf_runtime::wire::{
 };
 use wharf_runtime::{ActorId, Node, Pid};
 
-use super::convert::far_actor;
+use super::convert::{far_actor, near};
 use super::core::{Core, PeerKey, Shared};
 use super::error::{ConnectError, ExportError, FarLookupError, SpawnOnError};
 use crate::proto::{FarPid, NodeAnswer, NodeName, NodeReply, NodeRequest, REQUEST_NAME_BYTES, TypeState};
@@ -72,10 +72,8 @@ impl Core {
 impl Shared {
     /// Exports an actor under a name.
     pub(super) fn export_name(&self, name: &str, pid: &ExportedPid) -> Result<(), ExportError> {
+        check_name(name)?;
         let named = || name.to_owned();
-        if !(1..=REQUEST_NAME_BYTES).contains(&name.len()) {
-            return Err(ExportError::BadName { name: named() });
-        }
         if pid.id().node() != self.number || !pid.pid().is_alive() {
             return Err(ExportError::NoProc { name: named() });
         }
@@ -120,10 +118,8 @@ impl Shared {
         F: Fn(&Node, A) -> Result<Pid<M>, E> + Send + Sync + 'static,
         E: std::fmt::Display + 'static,
     {
+        check_name(name)?;
         let named = || name.to_owned();
-        if !(1..=REQUEST_NAME_BYTES).contains(&name.len()) {
-            return Err(ExportError::BadName { name: named() });
-        }
         let mut core = self.lock();
         if core.exports.factories.contains_key(name) || core.exports.names.contains_key(name) {
             return Err(ExportError::Taken { name: named() });
@@ -140,23 +136,22 @@ impl Shared {
             NodeRequest::Spawn { factory, args } => self.spawn_for(key, &factory, &args).map(Some),
         };
         let mut core = self.lock();
-        let exported = match &answer {
-            Ok(Some(face)) => core.export_face(self, face).map(|_| ()).map_err(|error| error.to_string()),
-            Ok(None) => Ok(()),
-            Err(reason) => Err(reason.clone()),
+        let found = answer.and_then(|face| match face {
+            Some(face) => match core.export_face(self, &face) {
+                Ok(_) => Ok(Some(near(face.id()))),
+                Err(error) => Err(error.to_string()),
+            },
+            None => Ok(None),
+        });
+        let reply = match &found {
+            Ok(Some(actor)) => NodeReply::Found(*actor),
+            Ok(None) => NodeReply::Absent,
+            Err(reason) => NodeReply::Failed(reason.as_bytes()),
         };
-        let reply = match (&answer, &exported) {
-            (_, Err(reason)) => NodeReply::Failed(reason.as_bytes()),
-            (Ok(Some(face)), Ok(())) => NodeReply::Found(super::convert::near(face.id())),
-            _ => NodeReply::Absent,
-        };
-        let at = (&key.0, key.1);
-        let sent =
-            core.proto.with_connection(self.now(), at, |it, tables| it.answer_request(tables, number, reply));
+        let sent = core.with(self, key, |it, tables| it.answer_request(tables, number, reply));
         if let Err(error) = sent {
             tracing::debug!(target: "wharf::net", node = %self.me.name, peer = %key.0, %error, "a request was not answered");
         }
-        core.kick(&key.0);
     }
 
     /// Who is exported under a name. `Err`: the actor takes other messages.
@@ -195,14 +190,12 @@ impl Shared {
     ) -> Result<Option<(PeerKey, u64)>, String> {
         let mut core = self.lock();
         let Some(key) = core.current_key(peer) else { return Ok(None) };
-        let at = (&key.0, key.1);
-        let number = match core.proto.with_connection(self.now(), at, |it, _| it.request(request)) {
+        let number = match core.with(self, &key, |it, _| it.request(request)) {
             Ok(number) => number,
             Err(crate::proto::CommandError::NoConnection) => return Ok(None),
             Err(error) => return Err(error.to_string()),
         };
         core.requests.insert((key.clone(), number), asker);
-        core.kick(peer);
         Ok(Some((key, number)))
     }
 
@@ -223,16 +216,12 @@ impl Shared {
 
     /// What a peer's node thinks of a type, when it has said so.
     async fn settled(&self, key: &PeerKey, name: &str) -> Option<TypeState> {
-        loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            let state = self.lock().agree(self, key, name).ok()?;
-            if state != TypeState::Asked {
-                return Some(state);
-            }
-            changed.await;
-        }
+        self.wait_for(|| match self.lock().agree(self, key, name) {
+            Ok(TypeState::Asked) => None,
+            Ok(state) => Some(Some(state)),
+            Err(_) => Some(None),
+        })
+        .await
     }
 
     fn found<M: Wire>(&self, key: &PeerKey, pid: FarPid) -> Option<Pid<M>> {
@@ -331,6 +320,14 @@ impl Shared {
     }
 }
 
+fn check_name(name: &str) -> Result<(), ExportError> {
+    if (1..=REQUEST_NAME_BYTES).contains(&name.len()) {
+        Ok(())
+    } else {
+        Err(ExportError::BadName { name: name.to_owned() })
+    }
+}
+
 /// A request whose asker went away is forgotten.
 struct CancelRequest<'a> {
     shared: &'a Shared,
@@ -346,8 +343,7 @@ impl Drop for CancelRequest<'_> {
         }
         let mut core = self.shared.lock();
         core.requests.remove(&(self.key.clone(), self.number));
-        let at = (&self.key.0, self.key.1);
-        _ = core.proto.with_connection(self.shared.now(), at, |it, _| {
+        _ = core.with(self.shared, self.key, |it, _| {
             it.cancel_request(self.number);
             Ok(())
         });

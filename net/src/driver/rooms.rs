@@ -8,7 +8,7 @@
 use wharf_runtime::Capacity;
 use wharf_runtime::wire::ExportedPid;
 
-use super::core::{PeerKey, Shared};
+use super::core::{Core, PeerKey, Rooms, Shared};
 use crate::proto::NearId;
 
 /// Most messages that are promised ahead.
@@ -44,8 +44,8 @@ impl Shared {
     /// Promises what room there is; waits for some if the peer needs it.
     fn promise(&self, key: &PeerKey, mailbox: NearId, wanted: bool) {
         let mut core = self.lock();
-        let Some(at) = core.exports.mailboxes.get_mut(&mailbox) else { return };
-        let Some(face) = at.faces.first().cloned() else { return };
+        let face = core.exports.mailboxes.get(&mailbox).and_then(|at| at.faces.first()).cloned();
+        let Some(face) = face else { return };
         let granted = core.granted(key, mailbox);
         let Some(rooms) = core.rooms(key, mailbox) else { return };
         let Some(most) = most(&face) else {
@@ -116,7 +116,12 @@ impl Shared {
     }
 }
 
-impl super::core::Core {
+impl Core {
+    /// The room of one peer's in a mailbox here.
+    fn rooms(&mut self, key: &PeerKey, mailbox: NearId) -> Option<&mut Rooms> {
+        Some(self.exports.mailboxes.get_mut(&mailbox)?.rooms.entry(key.clone()).or_default())
+    }
+
     fn granted(&self, key: &PeerKey, mailbox: NearId) -> (u32, u64) {
         if !self.is_connected(key) {
             return (0, 0);
@@ -125,14 +130,10 @@ impl super::core::Core {
     }
 
     fn grant(&mut self, shared: &Shared, key: &PeerKey, mailbox: NearId, messages: u32, bytes: u64) {
-        let (at, now, more) = ((&key.0, key.1), shared.now(), BYTES.saturating_sub(bytes));
-        let granted =
-            self.proto.with_connection(now, at, |it, tables| it.grant(now, tables, mailbox, messages, more));
-        match granted {
-            Ok(()) => self.kick(&key.0),
-            Err(error) => {
-                tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %key.0, %error, "no room granted");
-            }
+        let (now, more) = (shared.now(), BYTES.saturating_sub(bytes));
+        let granted = self.with(shared, key, |it, tables| it.grant(now, tables, mailbox, messages, more));
+        if let Err(error) = granted {
+            tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %key.0, %error, "no room granted");
         }
     }
 }
