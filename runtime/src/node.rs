@@ -243,9 +243,9 @@ impl NodeShared {
 
     /// An actor that other nodes know has ended.
     #[cold]
-    pub(crate) fn exported_ended(&self, id: ActorId, reason: &ExitReason) {
+    pub(crate) fn exported_ended(&self, id: ActorId) {
         if let Some(network) = self.network() {
-            network.actor_ended(id, reason);
+            network.actor_ended(id);
         }
     }
 

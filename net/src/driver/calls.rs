@@ -1,5 +1,6 @@
 //! Calls to other nodes: addresses, transports, and whoever waits for a connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{sleep_until, timeout};
@@ -79,8 +80,29 @@ impl Shared {
         }
     }
 
-    /// Takes what calls at an address, for as long as the node's networking lasts.
-    pub(super) async fn accept(&self, mut listener: Box<dyn Listener>) {
+    /// Takes calls at an address for as long as the node's networking lasts. False: it has ended.
+    pub(super) fn take_calls(&self, listener: Box<dyn Listener>) -> bool {
+        let Some(this) = self.this.upgrade() else { return false };
+        let mut core = self.lock();
+        if core.stopping {
+            return false;
+        }
+        core.listeners += 1;
+        drop(core);
+        let listening = Listening(Arc::clone(&this));
+        self.tokio.spawn(async move {
+            tokio::select! {
+                () = this.accept(listener) => {}
+                () = this.until_stopping() => {}
+            }
+            // The listener is gone: it was dropped with what took its calls.
+            drop(listening);
+        });
+        true
+    }
+
+    /// Takes what calls at an address.
+    async fn accept(&self, mut listener: Box<dyn Listener>) {
         loop {
             let duplex = match listener.accept().await {
                 Ok(duplex) => duplex,
@@ -186,7 +208,7 @@ impl Shared {
     }
 
     /// Keeps time for the protocol, and acts on what threads with other things to do left behind.
-    pub(super) async fn keep_time(self: std::sync::Arc<Self>) {
+    pub(super) async fn keep_time(self: Arc<Self>) {
         loop {
             let next = match self.step() {
                 Step::Stopped => return,
@@ -223,7 +245,7 @@ impl Shared {
         if core.proto.event_count() > 0 {
             return Step::Again;
         }
-        if !core.stopping || !core.lines.is_empty() {
+        if !core.stopping || !core.lines.is_empty() || core.listeners > 0 {
             return Step::Wait(next);
         }
         core.stopped = true;
@@ -244,6 +266,16 @@ enum Step {
     Wait(Option<Duration>),
     /// All is over.
     Stopped,
+}
+
+/// A listener that the end of the networking waits for.
+struct Listening(Arc<Shared>);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.lock().listeners -= 1;
+        self.0.clock.notify_one();
+    }
 }
 
 /// Whether a call came to nothing because there is a connection, or another call that goes on.

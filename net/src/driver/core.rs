@@ -16,15 +16,15 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 use wharf_runtime::remote::{Connection, Network};
 use wharf_runtime::wire::{ExportedPid, ExportedReply, ImportedReply, MessageType, RightRef};
-use wharf_runtime::{ActorId, ExitReason, Node, NodeId};
+use wharf_runtime::{ActorId, Node, NodeId};
 
-use super::convert::{NOBODY, near, near_actor, reason_out};
+use super::convert::{NOBODY, near, near_actor};
 use super::error::NodeDown;
 use super::far::Far;
 use super::requests::Factory;
 use crate::proto::{
     self, CommandError, ConnId, EndCause, FarPid, HandshakeError, Identity, NearId, NodeAnswer, NodeName,
-    PeerState, Tables, Ticket,
+    PeerState, Reason, Tables, Ticket,
 };
 use crate::transport::{Address, Transport};
 
@@ -51,6 +51,8 @@ pub(super) struct Shared {
 pub(super) struct Core {
     pub(super) proto: proto::Node,
     pub(super) lines: HashMap<ConnId, Line>,
+    /// Addresses at which calls are taken. Each has something to tidy up at the end.
+    pub(super) listeners: usize,
     pub(super) peers: HashMap<PeerKey, Peer>,
     pub(super) addresses: HashMap<NodeName, Vec<Address>>,
     pub(super) exports: Exports,
@@ -172,6 +174,7 @@ impl Shared {
             core: Mutex::new(Core {
                 proto,
                 lines: HashMap::new(),
+                listeners: 0,
                 peers: HashMap::new(),
                 addresses: HashMap::new(),
                 exports: Exports::default(),
@@ -348,11 +351,12 @@ impl Core {
 }
 
 impl Network for Shared {
-    fn actor_ended(&self, id: ActorId, reason: &ExitReason) {
+    fn actor_ended(&self, id: ActorId) {
         let mut core = self.lock();
         let near = near(id);
         let now = self.now();
-        core.proto.actor_ended(now, near, &reason_out(reason));
+        // All who had a relation with it have been told why, by the actor itself. Whoever is left came too late.
+        core.proto.actor_ended(now, near, &Reason::NoProc);
         core.exports.known.remove(&near);
         let mailbox = core.exports.mailboxes.remove(&near);
         // Names of the dead are free.

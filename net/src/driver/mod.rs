@@ -274,23 +274,16 @@ impl Net {
     /// [`NetError`].
     pub async fn listen(&self, address: &str) -> Result<Address, NetError> {
         let address: Address = address.parse()?;
-        if self.shared.lock().stopping {
-            return Err(NetError::Stopped);
-        }
         let transport = self.shared.transport(&address)?;
         let listener = transport.listen(&address).await?;
         let bound = listener.address().clone();
+        if !self.shared.take_calls(listener) {
+            return Err(NetError::Stopped);
+        }
         if bound.scheme() == "tcp" {
             tracing::warn!(target: "wharf::net", node = %self.name(), address = %bound, "plain tcp: the key guards the start of a connection, and not what goes over it");
         }
         tracing::info!(target: "wharf::net", node = %self.name(), address = %bound, "listening");
-        let shared = Arc::clone(&self.shared);
-        self.shared.tokio.spawn(async move {
-            tokio::select! {
-                () = shared.accept(listener) => {}
-                () = shared.until_stopping() => {}
-            }
-        });
         Ok(bound)
     }
 

@@ -176,7 +176,7 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
         debug_assert!(!last, "the token's holder has a reference");
     }
     if was.is_exported() {
-        node.exported_ended(id, &reason);
+        node.exported_ended(id);
     }
     node.actor_ended(front.header(), &reason);
     Ran::Done

@@ -5,7 +5,6 @@ use std::task::{Context, Poll};
 
 use crate::cell::pid::AnyPid;
 use crate::cell::proxy::Proxy;
-use crate::exit::ExitReason;
 use crate::id::ActorId;
 use crate::node::Node;
 
@@ -15,7 +14,7 @@ pub trait Network: Send + Sync {
     /// An actor that was [exported](Node::export) has ended. All that it had to say to others has been sent.
     ///
     /// It is called once for each, on any thread, and must not wait.
-    fn actor_ended(&self, id: ActorId, reason: &ExitReason);
+    fn actor_ended(&self, id: ActorId);
 
     /// No actor is left, and the node waits: what was sent to other nodes may still go out. Ready: it has,
     /// or can't.

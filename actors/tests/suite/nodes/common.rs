@@ -16,6 +16,8 @@ pub(crate) enum Msg {
     Total(Reply<u64>),
     /// Kept without an answer.
     Hold(Reply<u64>),
+    /// How many are kept so.
+    Holding(Reply<usize>),
     Fail(String),
     Panic,
     /// Answers with the pid that was sent.
@@ -33,6 +35,7 @@ pub(crate) async fn adder(mut mailbox: Mailbox<Msg>) -> Result<(), ExitReason> {
             Msg::Add(n) => total += n,
             Msg::Total(reply) => _ = reply.send(total),
             Msg::Hold(reply) => held.push(reply),
+            Msg::Holding(reply) => _ = reply.send(held.len()),
             Msg::Fail(why) => return Err(ExitReason::failed(why)),
             Msg::Panic => panic!("as it was told"),
             Msg::Echo(pid, reply) => _ = reply.send(pid),
@@ -88,4 +91,15 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
     tokio.block_on(async {
         timeout(PATIENCE, test).await.expect("it hangs");
     });
+}
+
+/// Waits until an adder keeps a request without an answer.
+pub(crate) async fn until_holding(adder: &Pid<Msg>) {
+    for _ in 0..1_000_000 {
+        if adder.ask(Msg::Holding).await == Ok(1) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the request never came");
 }
