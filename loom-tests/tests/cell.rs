@@ -158,29 +158,43 @@ fn a_relaxed_opening_is_found() {
     TWO_THREADS.breaks("tenancy: open is relaxed", || birth_against_a_listing(Roles::Swapped));
 }
 
-/// An actor with a name in the directory: the name is removed by its death, or refused.
-fn naming_against_death(roles: Roles) {
+/// An entry for an actor in some table: its death takes it away, or it is refused. `enter` is called under the
+/// table's lock, `die` says whether there may be an entry.
+fn entry_against_death(
+    roles: Roles,
+    enter: fn(&Tenancy) -> bool,
+    die: fn(&Tenancy) -> bool,
+    complaint: &'static str,
+) {
     let slot = Slot::vacant();
     slot.bear();
-    let names = Shared::new(Mutex::new(0_u32));
-    let register = move || {
-        let mut names = names.lock();
-        if slot.tenancy.transition_to_named() {
-            *names += 1;
+    let entries = Shared::new(Mutex::new(0_u32));
+    let enter = move || {
+        let mut entries = entries.lock();
+        if enter(&slot.tenancy) {
+            *entries += 1;
         }
     };
     let die = move || {
-        let _before = slot.tenancy.transition_to_dying();
-        if slot.tenancy.state().is_named() {
-            *names.lock() = 0;
+        if die(&slot.tenancy) {
+            *entries.lock() = 0;
         }
     };
-    roles.side_by_side(register, die);
-    assert_eq!(*names.lock(), 0, "a dead actor kept its name");
+    roles.side_by_side(enter, die);
+    assert_eq!(*entries.lock(), 0, "{complaint}");
     slot.release();
     end(slot);
     // SAFETY: the threads have ended.
-    unsafe { names.end() };
+    unsafe { entries.end() };
+}
+
+/// An actor with a name in the directory: the name is removed by its death, or refused.
+fn naming_against_death(roles: Roles) {
+    let die = |tenancy: &Tenancy| {
+        let _before = tenancy.transition_to_dying();
+        tenancy.state().is_named()
+    };
+    entry_against_death(roles, Tenancy::transition_to_named, die, "a dead actor kept its name");
 }
 
 #[test]
@@ -198,27 +212,11 @@ fn a_name_for_the_dying_is_found() {
 
 /// An actor that other nodes know: its end is told to whoever exported it, or the export is refused.
 fn export_against_death(roles: Roles) {
-    let slot = Slot::vacant();
-    slot.bear();
-    let exports = Shared::new(Mutex::new(0_u32));
-    let export = move || {
-        let mut exports = exports.lock();
-        if slot.tenancy.transition_to_exported() {
-            *exports += 1;
-        }
+    let die = |tenancy: &Tenancy| {
+        let _before = tenancy.transition_to_dying();
+        tenancy.transition_to_dead().is_exported()
     };
-    let die = move || {
-        let _before = slot.tenancy.transition_to_dying();
-        if slot.tenancy.transition_to_dead().is_exported() {
-            *exports.lock() = 0;
-        }
-    };
-    roles.side_by_side(export, die);
-    assert_eq!(*exports.lock(), 0, "a dead actor is exported still");
-    slot.release();
-    end(slot);
-    // SAFETY: the threads have ended.
-    unsafe { exports.end() };
+    entry_against_death(roles, Tenancy::transition_to_exported, die, "a dead actor is exported still");
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub(crate) mod route;
 mod save;
 pub mod send;
 mod send_all;
+#[cfg(feature = "wire")]
+pub(crate) mod send_as;
 mod serve;
 mod signals;
 mod stopped;

@@ -609,50 +609,6 @@ impl<M> Pid<M> {
     }
 }
 
-/// A send on behalf of somebody who is not polled here.
-#[cfg(feature = "wire")]
-pub(crate) struct SendAs<'a, M> {
-    pid: &'a Pid<M>,
-    message: Option<M>,
-    sender: u64,
-    waiter: Waiter,
-}
-
-#[cfg(feature = "wire")]
-// SAFETY: as for `Push`: what it waits in is its own, and `M` goes with it.
-unsafe impl<M: std::marker::Send> std::marker::Send for SendAs<'_, M> {}
-
-#[cfg(feature = "wire")]
-impl<'a, M> SendAs<'a, M> {
-    pub(crate) const fn new(pid: &'a Pid<M>, message: M, sender: u64) -> Self {
-        Self { pid, message: Some(message), sender, waiter: Waiter::DONE }
-    }
-}
-
-#[cfg(feature = "wire")]
-impl<M> Unpin for SendAs<'_, M> {}
-
-#[cfg(feature = "wire")]
-impl<M> Future for SendAs<'_, M> {
-    type Output = Result<(), SendError<M>>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let me = self.get_mut();
-        let polled = match me.message.take() {
-            Some(message) => me.pid.begin_send(message, me.sender, &mut me.waiter, cx),
-            None => me.pid.poll_send(&mut me.waiter, cx),
-        };
-        polled.map(|failed| failed.map_or(Ok(()), |error| Err(*error)))
-    }
-}
-
-#[cfg(feature = "wire")]
-impl<M> Drop for SendAs<'_, M> {
-    fn drop(&mut self) {
-        drop(self.pid.withdraw_send(self.waiter.finish()));
-    }
-}
-
 impl<M, S> Drop for Push<'_, M, S> {
     #[inline(always)]
     fn drop(&mut self) {

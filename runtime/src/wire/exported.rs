@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use crate::cell::pid::{AnyPid, Pid};
 use crate::error::SendError;
 use crate::id::ActorId;
-use crate::mailbox::send::SendAs;
+use crate::mailbox::send_as::SendAs;
 use crate::queue::Capacity;
 use crate::remote::Sender;
 
