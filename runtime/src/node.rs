@@ -359,6 +359,11 @@ impl NodeShared {
         self.stop_report.lock().clone()
     }
 
+    /// Whether the stop is over, or whoever drives the node has ended it, without stages.
+    pub(crate) fn is_over(&self) -> bool {
+        self.stop_report.lock().is_some() || self.scheduler.tokio().is_none() && self.is_stopped()
+    }
+
     /// Says that the stop is over; the first word counts.
     pub(crate) fn set_stop_report(&self, report: ShutdownReport) {
         self.stop_report.lock().get_or_insert(report);

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use crate::cell::header::Wait;
 use crate::cell::pid::{AnyPid, Pid};
+use crate::cell::proxy::Proxy;
 use crate::exit::ExitReason;
 use crate::wait::note_wait;
 
@@ -76,24 +77,46 @@ impl Future for Stopped {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ExitReason> {
         let me = &mut *self;
-        let told = match &mut me.watcher {
-            None => None,
-            Some(watcher) => match watcher.poll_event(cx) {
+        if let Some(watcher) = &mut me.watcher {
+            match watcher.poll_event(cx) {
                 Poll::Pending => {
                     note_wait(Wait::Join);
                     return Poll::Pending;
                 }
-                Poll::Ready(Some(Event::Down(down))) => Some(down.reason),
-                // The node is gone.
-                Poll::Ready(_) => None,
-            },
-        };
-        me.watcher = None;
-        // A monitor that came too late was told that there is nobody. The cell knows more.
-        let kept = || me.subject.header().reason_of_end();
-        Poll::Ready(
-            told.filter(|reason| *reason != ExitReason::NoProc).or_else(kept).unwrap_or(ExitReason::NoProc),
-        )
+                Poll::Ready(Some(Event::Down(down))) if down.reason != ExitReason::NoProc => {
+                    me.watcher = None;
+                    return Poll::Ready(down.reason);
+                }
+                // A monitor that came too late was told that there is nobody; or the node is gone. The cell
+                // knows more.
+                Poll::Ready(_) => me.watcher = None,
+            }
+        }
+        me.poll_kept(cx)
+    }
+}
+
+impl Stopped {
+    /// The reason that the actor left. While its node goes it may still be about to.
+    fn poll_kept(&self, cx: &mut Context<'_>) -> Poll<ExitReason> {
+        let cell = self.subject.header();
+        if let Some(reason) = cell.reason_of_end() {
+            return Poll::Ready(reason);
+        }
+        if Proxy::of(cell).is_some() {
+            return Poll::Ready(ExitReason::NoProc);
+        }
+        cell.node().watch_stop(cx.waker());
+        // Looked at first: what is left of a node has ended before its stop is over.
+        let is_over = cell.node().is_over();
+        match cell.reason_of_end() {
+            Some(reason) => Poll::Ready(reason),
+            None if is_over => Poll::Ready(ExitReason::NoProc),
+            None => {
+                note_wait(Wait::Join);
+                Poll::Pending
+            }
+        }
     }
 }
 

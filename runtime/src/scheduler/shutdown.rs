@@ -80,14 +80,7 @@ pub async fn stop(node: &Arc<NodeShared>, grace: Duration) -> ShutdownReport {
     poll_fn(|cx| {
         node.watch_stop(cx.waker());
         crate::wait::note_wait(Wait::Join);
-        match node.stop_report() {
-            Some(report) => Poll::Ready(report),
-            // Who drives it has ended it, without stages.
-            None if node.scheduler.tokio().is_none() && node.is_stopped() => {
-                Poll::Ready(ShutdownReport::default())
-            }
-            None => Poll::Pending,
-        }
+        if node.is_over() { Poll::Ready(node.stop_report().unwrap_or_default()) } else { Poll::Pending }
     })
     .await
 }
