@@ -98,7 +98,7 @@ impl Future for Stopped {
 
 impl Stopped {
     /// The reason that the actor left. While its node goes it may still be about to.
-    fn poll_kept(&self, cx: &mut Context<'_>) -> Poll<ExitReason> {
+    fn poll_kept(&self, cx: &Context<'_>) -> Poll<ExitReason> {
         let cell = self.subject.header();
         if let Some(reason) = cell.reason_of_end() {
             return Poll::Ready(reason);
