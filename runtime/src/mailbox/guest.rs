@@ -159,9 +159,11 @@ fn open<M: Send + 'static>(
     site: &'static std::panic::Location<'static>,
 ) -> Pid<M> {
     let vtable = &TypeOf::<M>::VTABLE;
-    // A guest does not crash: its code is its holder's.
     // SAFETY: the caller has a handle of the node.
-    let recent = if kind == Kind::Local { unsafe { node.as_ref() }.recent } else { 0 };
+    let of = unsafe { node.as_ref() };
+    // A guest does not crash: its code is its holder's.
+    let (born, recent) =
+        if kind == Kind::Local { (of.now(), of.recent) } else { (Timestamp::from_nanos(0), 0) };
     let at = NodeShared::take_cell(node, vtable.class).cast::<GuestCell<M>>();
     let birth = Birth {
         capacity,
@@ -170,6 +172,7 @@ fn open<M: Send + 'static>(
         save_limit: None,
         site,
         parent: Code::NONE,
+        born,
         kind,
         recent,
     };
