@@ -23,8 +23,8 @@ pub use wharf_runtime::{
     ActorId, AnyPid, Ask, AskError, Builder, Capacity, CrashReport, DeadLetter, DeadLetterCause, Detail,
     Down, Elapsed, Event, Exit, ExitReason, Failure, Hooks, Includes, Late, LookupError, Mailbox, MonitorRef,
     Node, NodeId, NodeStats, Outcome, Overflow, PanicInfo, Permit, Pid, RegisterError, Reply, SaveQueueFull,
-    SendError, ShutdownReport, StartError, StashFull, TaskError, Timer, Timestamp, Undelivered, block_on,
-    explore, sleep, yield_now,
+    SendError, ShutdownReport, StartError, StashFull, Stopped, TaskError, Timer, Timestamp, Undelivered,
+    block_on, explore, sleep, yield_now,
 };
 
 pub use crate::actor::Actor;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::Poll;
 
 use futures_core::Stream;
-use wharf_runtime::{AnyPid, ExitReason, Mailbox, Node, Pid, TaskError, catch_panic};
+use wharf_runtime::{AnyPid, Mailbox, Node, Pid, TaskError, catch_panic};
 
 use crate::Spawn;
 
@@ -33,7 +33,8 @@ impl Task {
     pub fn cancel(&self) -> bool {
         let cancelled = begin(&self.state, CANCELLED);
         if cancelled {
-            self.pid.exit(ExitReason::Shutdown);
+            // Not an exit: that would go on to an owner that is linked with it.
+            self.pid.stop();
         }
         cancelled
     }
@@ -60,11 +61,12 @@ fn begin(state: &AtomicU8, to: u8) -> bool {
 /// What a task's mailbox holds: nothing.
 enum Never {}
 
-/// Awaits `future`; `None` when the owner ended first.
+/// Awaits `future`; `None` when the owner ended first, or the task was cancelled.
 async fn unless_orphaned<F: Future>(watch: &mut Mailbox<Never>, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| {
-        // The only monitor is the owner's, so whatever comes says that the owner is gone.
+        // The only monitor is the owner's, so whatever comes says that the owner is gone, or that the task
+        // was cancelled.
         if Pin::new(&mut watch.next()).poll(cx).is_ready() {
             return Poll::Ready(None);
         }

@@ -152,9 +152,11 @@ impl Spawn {
         F: FnOnce(Mailbox<M>) -> Fut + Send + 'static,
         Fut: Future<Output: Outcome> + Send + 'static,
     {
-        let parent = Seat::with(|seat| match seat {
-            Some(seat) if seat.is_of(self.node.pointer()) => Code::from_bits(seat.code()),
-            _ => Code::NONE,
+        let (parent, now) = Seat::with(|seat| match seat {
+            Some(seat) if seat.is_of(self.node.pointer()) => {
+                (Code::from_bits(seat.code()), seat.worker().map(|_| seat.now()))
+            }
+            _ => (Code::NONE, None),
         });
         let kind = if self.node.shared().core.is_some() { Kind::Explored } else { Kind::Worker };
         let birth = Birth {
@@ -164,6 +166,7 @@ impl Spawn {
             save_limit: self.save_limit,
             site: self.site.unwrap_or(site),
             parent,
+            born: now.unwrap_or_else(|| self.node.now()),
             kind,
             recent: self.node.shared().recent,
         };

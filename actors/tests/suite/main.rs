@@ -25,8 +25,13 @@ mod wire;
 
 /// Waits until one actor is left, and all who watched the others have been told.
 async fn until_alone(node: &wharf::Node) {
+    until_left(node, 1).await;
+}
+
+/// Waits until so many actors are left.
+async fn until_left(node: &wharf::Node, count: u64) {
     for _ in 0..10_000_000_u32 {
-        if node.stats().live <= 1 {
+        if node.stats().live <= count {
             return;
         }
         std::thread::yield_now();

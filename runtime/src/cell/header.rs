@@ -301,6 +301,7 @@ pub struct Birth {
     pub save_limit: Option<usize>,
     pub site: &'static Location<'static>,
     pub parent: Code,
+    pub born: Timestamp,
     pub kind: Kind,
     /// How many of the messages received last are to be remembered.
     pub recent: usize,
@@ -322,9 +323,7 @@ impl<M> ActorCell<M> {
         let cell = at.as_ptr();
         let gated = birth.kind == Kind::Explored;
         let queue = if gated { Queue::gated(birth.capacity) } else { Queue::new(birth.capacity) };
-        // SAFETY: by contract.
-        let born = unsafe { node.as_ref() }.coarse_now();
-        let mut run = Run::new(born);
+        let mut run = Run::new(birth.born);
         let lane = Lane::new();
         if birth.label.is_some() || birth.save_limit.is_some() || birth.recent > 0 {
             let extension = run.extension();

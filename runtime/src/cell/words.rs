@@ -50,7 +50,10 @@ impl Flags {
     #[inline(always)]
     pub const fn take(&mut self, flag: Flag) -> bool {
         let had = self.has(flag);
-        self.0 &= !(flag as u8);
+        // Mostly it was not, and then nothing is written.
+        if had {
+            self.0 &= !(flag as u8);
+        }
         had
     }
 }

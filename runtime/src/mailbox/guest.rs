@@ -160,9 +160,10 @@ fn open<M: Send + 'static>(
 ) -> Pid<M> {
     let vtable = &TypeOf::<M>::VTABLE;
     // SAFETY: the caller has a handle of the node.
-    let wanted = unsafe { node.as_ref() }.recent;
+    let home = unsafe { node.as_ref() };
     // A guest does not crash: its code is its holder's.
-    let recent = if kind == Kind::Local { wanted } else { 0 };
+    let (born, recent) =
+        if kind == Kind::Local { (home.now(), home.recent) } else { (Timestamp::from_nanos(0), 0) };
     let at = NodeShared::take_cell(node, vtable.class).cast::<GuestCell<M>>();
     let birth = Birth {
         capacity,
@@ -171,6 +172,7 @@ fn open<M: Send + 'static>(
         save_limit: None,
         site,
         parent: Code::NONE,
+        born,
         kind,
         recent,
     };
