@@ -150,7 +150,10 @@ pub unsafe fn finish<M>(front: &ActorCell<M>, seat: &Seat, reason: ExitReason) -
     // closed, so that whoever is told that nobody is there finds out why.
     let was = front.tenancy.transition_to_dead();
     let unheard = extension.as_mut().map(|ext| std::mem::take(&mut ext.unheard));
-    let late = front.lane.close().into_iter().map(|stamped| stamped.signal);
+    let late = front.lane.close().into_iter().map(|stamped| {
+        node.proxies.note_handled(id, &stamped.signal);
+        stamped.signal
+    });
     for signal in unheard.unwrap_or_default().into_iter().chain(late) {
         if let Signal::Due(due) = &signal {
             bury(front, || due.bury(DeadLetterCause::ExitedFirst));

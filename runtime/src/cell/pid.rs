@@ -71,6 +71,7 @@ impl AnyPid {
             Ok(()) => carry_out(cell, cell.queue.wake()),
             Err(Signal::Due(due)) => due.bury(DeadLetterCause::NoProc),
             Err(signal) => {
+                cell.node().proxies.note_handled(self.id(), &signal);
                 if let Some((to, answer)) = relation::refused(self.id(), &ExitReason::NoProc, signal) {
                     to.deliver(answer);
                 }

@@ -9,6 +9,7 @@
 //! far actor has a *code* of this node: a slot of the upper half, which no near actor ever has. Codes
 //! outlive their proxies, until [`REMEMBERED`] others have been given up after them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::ptr::{self, NonNull};
@@ -25,7 +26,7 @@ use super::header::{Erased, Header, Ran, VTable};
 use super::pages::Class;
 use super::pid::AnyPid;
 use super::relation;
-use super::state::{Code, Entry, Tenancy};
+use super::state::{self, Code, Tenancy};
 
 /// How many far actors without a proxy keep their codes.
 const REMEMBERED: usize = 4096;
@@ -51,15 +52,22 @@ struct Across {
     watching: BTreeMap<MonitorRef, AnyPid>,
 }
 
-/// As `relation::link` of the actor here has it: there is a link, and so many unlinks are not
-/// acknowledged.
+/// As `relation::link` of the actor here has it: there is a link, so many unlinks of its own are not
+/// acknowledged, and so many of the far actor's it has not acknowledged.
 struct Link {
     near: AnyPid,
     linked: bool,
     unlinking: u32,
-    /// The proxy, while an acknowledgement is awaited: the actor here holds it no more, but must hear of
-    /// a cut.
+    owed: u32,
+    /// The proxy, while there is no link but an acknowledgement is to come or to go: the actor here holds it
+    /// no more, but must hear of a cut.
     kept: Option<AnyPid>,
+}
+
+impl Link {
+    const fn is_over(&self) -> bool {
+        !self.linked && self.unlinking == 0 && self.owed == 0
+    }
 }
 
 /// What left the tables, to be dropped without the lock: it may be the last reference to a cell.
@@ -70,18 +78,23 @@ fn left_of(link: Option<Link>) -> Left {
 }
 
 impl Across {
+    fn entry(&mut self, near: &AnyPid) -> &mut Link {
+        let link = || Link { near: near.clone(), linked: false, unlinking: 0, owed: 0, kept: None };
+        self.links.entry(near.id()).or_insert_with(link)
+    }
+
     fn link(&mut self, near: &AnyPid) {
-        let link = || Link { near: near.clone(), linked: true, unlinking: 0, kept: None };
-        self.links.entry(near.id()).or_insert_with(link).linked = true;
+        self.entry(near).linked = true;
     }
 
     fn change_link(&mut self, near: ActorId, change: impl FnOnce(&mut Link)) -> Left {
         let Some(link) = self.links.get_mut(&near) else { return [None, None] };
         change(link);
-        if !link.linked && link.unlinking == 0 {
+        if link.is_over() {
             return left_of(self.links.remove(&near));
         }
-        [if link.unlinking == 0 { link.kept.take() } else { None }, None]
+        let is_settled = link.unlinking == 0 && link.owed == 0;
+        [if is_settled { link.kept.take() } else { None }, None]
     }
 
     fn remove_link(&mut self, near: ActorId) -> Left {
@@ -117,6 +130,9 @@ impl Proxy {
     /// Sends a signal of this node's to the far actor.
     pub(crate) fn deliver(&self, signal: Signal<AnyPid>) {
         let Some(outgoing) = FarSignal::of(&signal, self.node.current_id()) else { return };
+        if self.answered_here(&signal) {
+            return;
+        }
         // Before it goes: if the connection is cut right after, `cut` finds it here.
         drop(self.note_leaving(&signal));
         if self.remote.signal(self.id, outgoing).is_ok() {
@@ -125,6 +141,21 @@ impl Proxy {
         drop(self.note_refused(&signal));
         if let Some((to, answer)) = relation::refused(self.id, &ExitReason::NoConnection, signal) {
             to.deliver(answer);
+        }
+    }
+
+    /// What an actor says of its link while it has not yet heard that a connection was cut is not passed on:
+    /// the cut ended that link, and what it is about to hear would end a new one here and not there.
+    fn answered_here(&self, signal: &Signal<AnyPid>) -> bool {
+        match signal {
+            // It is about to be told that there is no connection.
+            Signal::Link { from } => self.node.proxies.has_cut_to_hear(self.id, from.id()),
+            // There is no link any more at the other end.
+            Signal::Unlink { from, id } if self.node.proxies.has_cut_to_hear(self.id, from.id()) => {
+                from.deliver(Signal::UnlinkAck { from: self.id, id: *id });
+                true
+            }
+            _ => false,
         }
     }
 
@@ -146,7 +177,10 @@ impl Proxy {
             }
             Signal::Demonitor { monitor } => across.remove_set(*monitor),
             Signal::Down { monitor, .. } => across.remove_watching(*monitor),
-            Signal::Exit { .. } | Signal::UnlinkAck { .. } | Signal::Stop | Signal::Due(_) => [None, None],
+            Signal::UnlinkAck { from, .. } => {
+                across.change_link(*from, |link| link.owed = link.owed.saturating_sub(1))
+            }
+            Signal::Exit { .. } | Signal::Stop | Signal::Due(_) => [None, None],
         }
     }
 
@@ -154,7 +188,11 @@ impl Proxy {
     fn note_refused(&self, signal: &Signal<AnyPid>) -> Left {
         let mut across = self.across.lock();
         match signal {
-            Signal::Link { from } | Signal::Unlink { from, .. } => across.remove_link(from.id()),
+            Signal::Link { from } => {
+                self.node.proxies.cut_to_hear(self.id, from.id());
+                across.remove_link(from.id())
+            }
+            Signal::Unlink { from, .. } => across.remove_link(from.id()),
             Signal::Monitor { monitor, .. } => across.remove_set(*monitor),
             _ => [None, None],
         }
@@ -169,11 +207,22 @@ impl Proxy {
                 across.link(near);
                 [None, None]
             }
-            Signal::Unlink { .. } => across.change_link(near.id(), |link| link.linked = false),
+            Signal::Unlink { .. } => {
+                let link = across.entry(near);
+                link.linked = false;
+                link.owed += 1;
+                link.kept.get_or_insert_with(|| AnyPid::clone(&self.front.borrowed_pid()));
+                [None, None]
+            }
             Signal::UnlinkAck { .. } => {
                 across.change_link(near.id(), |link| link.unlinking = link.unlinking.saturating_sub(1))
             }
-            Signal::Exit { link: true, .. } => across.remove_link(near.id()),
+            Signal::Exit { link: true, reason, .. } => {
+                if *reason == ExitReason::NoConnection {
+                    self.node.proxies.cut_to_hear(self.id, near.id());
+                }
+                across.remove_link(near.id())
+            }
             Signal::Monitor { monitor, .. } => [across.watching.insert(*monitor, near.clone()), None],
             Signal::Demonitor { monitor } => across.remove_watching(*monitor),
             Signal::Down { monitor, priority, .. } => {
@@ -189,7 +238,13 @@ impl Proxy {
 
     /// Tells everyone here who has a relation with the far actor that there is no connection to it.
     fn cut(&self) {
-        let across = std::mem::take(&mut *self.across.lock());
+        let across = {
+            let mut across = self.across.lock();
+            for near in across.links.keys() {
+                self.node.proxies.cut_to_hear(self.id, *near);
+            }
+            std::mem::take(&mut *across)
+        };
         let (from, reason) = (self.id, ExitReason::NoConnection);
         for Link { near, kept: _kept, .. } in across.links.into_values() {
             near.deliver(Signal::Exit { from, reason: reason.clone(), link: true });
@@ -273,7 +328,12 @@ unsafe impl Send for Tables {}
 
 /// The proxies of a node.
 #[derive(Default)]
-pub struct Proxies(Mutex<Tables>);
+pub struct Proxies {
+    tables: Mutex<Tables>,
+    /// How many exits for want of a connection each actor here has still to handle: of which far actor, and
+    /// whose. Not in the proxy, which may go and come again meanwhile. Locked after `Proxy::across`.
+    cuts: Mutex<BTreeMap<(ActorId, ActorId), u32>>,
+}
 
 fn code_of(index: u32, generation: u32) -> Code {
     Code::new(Code::FIRST_FAR_SLOT + index, generation)
@@ -329,28 +389,28 @@ impl Tables {
 impl Proxies {
     /// The code under which a far actor's messages lie in mailboxes here.
     pub(crate) fn code(&self, id: ActorId) -> Code {
-        let mut tables = self.0.lock();
+        let mut tables = self.tables.lock();
         let index = tables.index(id);
         code_of(index, tables.known[index as usize].generation)
     }
 
     /// Whose code it is, if that is still known.
     pub(crate) fn id(&self, code: Code) -> Option<ActorId> {
-        let tables = self.0.lock();
+        let tables = self.tables.lock();
         let known = tables.known.get(index_of(code))?;
         (known.generation == code.generation()).then_some(known.id)
     }
 
     /// The proxy of a far actor, if anybody refers to it.
     pub(crate) fn find(&self, id: ActorId) -> Option<AnyPid> {
-        let tables = self.0.lock();
+        let tables = self.tables.lock();
         let index = *tables.by_id.get(&id)?;
         tables.known[index as usize].retained(index)
     }
 
     /// The proxy of a far actor; one that leads to `remote`, if there is none.
     pub(crate) fn get(&self, node: &Arc<NodeShared>, id: ActorId, remote: &Arc<dyn Remote>) -> AnyPid {
-        let mut tables = self.0.lock();
+        let mut tables = self.tables.lock();
         let index = tables.index(id);
         let known = &mut tables.known[index as usize];
         if let Some(pid) = known.retained(index) {
@@ -367,8 +427,29 @@ impl Proxies {
         unsafe { AnyPid::from_raw(cell) }
     }
 
+    /// An exit of `far`, through a link and for want of a connection, is put into the lane of `near`.
+    fn cut_to_hear(&self, far: ActorId, near: ActorId) {
+        *self.cuts.lock().entry((far, near)).or_default() += 1;
+    }
+
+    /// Whether `near` has such an exit still to handle.
+    fn has_cut_to_hear(&self, far: ActorId, near: ActorId) -> bool {
+        self.cuts.lock().contains_key(&(far, near))
+    }
+
+    /// To be called with each signal that `near` handles, or will never handle, before that has an effect.
+    pub(crate) fn note_handled(&self, near: ActorId, signal: &Signal<AnyPid>) {
+        let Signal::Exit { from, link: true, reason: ExitReason::NoConnection } = signal else { return };
+        if let Entry::Occupied(mut cuts) = self.cuts.lock().entry((*from, near)) {
+            *cuts.get_mut() -= 1;
+            if *cuts.get() == 0 {
+                cuts.remove();
+            }
+        }
+    }
+
     fn remove(&self, code: Code, cell: NonNull<Header>) {
-        let mut tables = self.0.lock();
+        let mut tables = self.tables.lock();
         let index = index_of(code);
         // Another may have taken its place meanwhile.
         if let Some(known) = tables.known.get_mut(index)
@@ -381,7 +462,7 @@ impl Proxies {
 
     /// Tells everyone who has a relation with an actor of `peer` that there is no connection to it.
     pub(crate) fn cut(&self, peer: NodeId) {
-        let tables = self.0.lock();
+        let tables = self.tables.lock();
         let first = ActorId::new(peer, 0, 0);
         let of_peer = tables.by_id.range(first..).take_while(|(id, _)| id.node() == peer);
         let pids: Vec<_> =
@@ -402,6 +483,6 @@ impl Known {
         // SAFETY: who frees a proxy takes it out of the table first, under the lock.
         let entry = unsafe { cell.as_ref() }.tenancy.try_retain_as(code_of(index, self.generation));
         // SAFETY: the reference was just taken.
-        (entry == Entry::Retained).then(|| unsafe { AnyPid::from_raw(cell) })
+        (entry == state::Entry::Retained).then(|| unsafe { AnyPid::from_raw(cell) })
     }
 }

@@ -32,6 +32,7 @@ pub unsafe fn receive_signals(cell: &Header) -> Verdict {
     let mortal = cell.tenancy.state().is_mortal();
     let mut verdict = Verdict::Live;
     for stamped in cell.lane.take() {
+        cell.node().proxies.note_handled(me, &stamped.signal);
         // SAFETY: by contract; the reference does not outlive this turn of the loop.
         let run = unsafe { cell.run() };
         let trapping = run.flags.has(Flag::Trapping);

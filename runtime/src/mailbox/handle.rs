@@ -256,6 +256,18 @@ impl<M> Mailbox<M> {
         forgotten || sent.is_some()
     }
 
+    /// The actors that this one is linked with, in the order of their ids. A link that another has made counts
+    /// once its signal was received.
+    #[must_use]
+    pub fn links(&self) -> Vec<ActorId> {
+        self.with_run(|run| {
+            let relations = run.extension.as_ref().map(|ext| &ext.relations);
+            relations.map(|relations| relations.links().map(AnyPid::id).collect())
+        })
+        .flatten()
+        .unwrap_or_default()
+    }
+
     /// The monitors that this actor has set and whose `Down` it has not seen, with their subjects.
     #[must_use]
     pub fn monitors(&self) -> Vec<(MonitorRef, ActorId)> {

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use tokio::sync::oneshot;
 use wharf_runtime::{AskError, Capacity, Event, ExitReason, Mailbox, Pid, SendError, Spawn};
@@ -203,5 +204,69 @@ fn an_unlink_that_is_not_acknowledged_is_remembered_until_the_cut() {
         wire.cut();
         assert!(poll_once(pin!(guest.next())).is_pending(), "the link had no effect any more");
         assert_eq!(near.find(actor.id()), None);
+    });
+}
+
+/// Lets both receive their signals, and says what notices they got and whether they are linked, which they
+/// must agree on.
+fn settled(here: &mut Mailbox<Msg>, away: &mut Mailbox<Msg>) -> (Vec<ExitReason>, bool) {
+    let mut seen = Vec::new();
+    // An acknowledgement goes to and fro.
+    for _ in 0..4 {
+        for mailbox in [&mut *here, &mut *away] {
+            while let Poll::Ready(event) = poll_once(pin!(mailbox.next())) {
+                let Some(Event::Exit(exit)) = event else { panic!("{event:?}") };
+                seen.push(exit.reason);
+            }
+        }
+    }
+    assert_eq!(here.links().is_empty(), away.links().is_empty(), "one is linked alone");
+    (seen, !here.links().is_empty())
+}
+
+#[test]
+fn a_link_made_before_a_cut_was_heard_of_is_told_of_it_and_leaves_nobody_linked_alone() {
+    joined(async |near, far, wire| {
+        let (mut guest, mut away): (Mailbox<Msg>, Mailbox<Msg>) = (near.guest(), far.guest());
+        let pid = wire.pid(away.pid());
+        let here = wire.pid(guest.pid());
+        let linked = |guest: &mut Mailbox<Msg>, away: &mut Mailbox<Msg>| {
+            guest.link(&pid);
+            assert_eq!(settled(guest, away), (vec![], true));
+        };
+
+        // Linked, cut, and unheard of: a new link.
+        linked(&mut guest, &mut away);
+        wire.cut();
+        wire.mend();
+        guest.unlink(&pid);
+        guest.link(&pid);
+        assert!(!settled(&mut guest, &mut away).1);
+        linked(&mut guest, &mut away);
+
+        // Refused for want of a connection, and unheard of.
+        guest.unlink(&pid);
+        settled(&mut guest, &mut away);
+        wire.cut();
+        guest.link(&pid);
+        wire.mend();
+        guest.unlink(&pid);
+        guest.link(&pid);
+        assert_eq!(settled(&mut guest, &mut away), (vec![ExitReason::NoConnection], false));
+        linked(&mut guest, &mut away);
+
+        // The other's unlink comes, and is unheard of.
+        guest.unlink(&pid);
+        away.unlink(&here);
+        wire.cut();
+        wire.mend();
+        guest.link(&pid);
+        assert!(!settled(&mut guest, &mut away).1);
+        linked(&mut guest, &mut away);
+        guest.unlink(&pid);
+        settled(&mut guest, &mut away);
+        // Whoever has handled all of it is remembered by nobody.
+        drop((pid, here));
+        assert!(near.find(away.pid().id()).is_none());
     });
 }

@@ -125,6 +125,11 @@ impl Wire {
         }
     }
 
+    /// Joins the two again after a cut: what was exported has to be exported again.
+    pub(crate) fn mend(&self) {
+        self.up.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn keep_room(&self, to: ActorId) -> Result<(), Refusal> {
         if !self.up.load(Ordering::SeqCst) {
             return Err(Refusal::NoConnection);
