@@ -65,5 +65,8 @@ fn main() -> ExitCode {
 
 /// For whoever started the server; if nobody reads it, so be it.
 async fn tell(line: &str) {
-    let _ = tokio::io::stderr().write_all(format!("chat: {line}\n").as_bytes()).await;
+    let mut stderr = tokio::io::stderr();
+    let _ = stderr.write_all(format!("chat: {line}\n").as_bytes()).await;
+    // Only then is it written, and before what is told next.
+    let _ = stderr.flush().await;
 }
