@@ -6,3 +6,4 @@ mod connecting;
 mod exports;
 mod order;
 mod signals;
+mod thirds;

@@ -40,7 +40,7 @@ impl Shared {
     pub(super) fn dial(&self, peer: NodeName) {
         let Some(this) = self.this.upgrade() else { return };
         self.tokio.spawn(async move {
-            let addresses = this.lock().addresses.get(&peer).cloned().unwrap_or_default();
+            let addresses = this.lock().addresses.of(&peer);
             let mut opened = None;
             for address in addresses {
                 match this.open(&address).await {
@@ -142,7 +142,7 @@ impl Shared {
         match core.proto.state_of(peer) {
             PeerState::Connected => return Ok(true),
             PeerState::Backoff => return Err(core.no_connection(peer)),
-            PeerState::Idle if !core.addresses.contains_key(peer) => {
+            PeerState::Idle if !core.addresses.has(peer) => {
                 return Err(ConnectError::NoAddress { node: peer.to_string() });
             }
             _ => {}
@@ -202,7 +202,7 @@ impl Shared {
             Ok(Err((_, error))) => return Err(failed(error)),
         };
         let mut core = self.lock();
-        core.add_address(name.clone(), address.clone());
+        core.addresses.add(name.clone(), address.clone());
         _ = core.proto.connect(&name, true);
         Ok(name)
     }

@@ -18,9 +18,11 @@ use wharf_runtime::remote::{Connection, Network};
 use wharf_runtime::wire::{ExportedPid, ExportedReply, ImportedReply, MessageType, RightRef};
 use wharf_runtime::{ActorId, Node, NodeId};
 
+use super::addresses::Addresses;
 use super::convert::{NOBODY, near, near_actor};
 use super::error::NodeDown;
 use super::far::Far;
+use super::gone::Gone;
 use super::requests::Factory;
 use crate::proto::{
     self, CommandError, ConnId, EndCause, FarPid, HandshakeError, Identity, NearId, NodeAnswer, NodeName,
@@ -44,6 +46,8 @@ pub(super) struct Shared {
     /// Whoever awaits a connection, a type or an answer looks again.
     pub(super) changed: Notify,
     pub(super) transports: Vec<Arc<dyn Transport>>,
+    /// Makes pids of actors of this node that have ended.
+    pub(super) ended: Connection,
     pub(super) this: Weak<Self>,
 }
 
@@ -54,7 +58,9 @@ pub(super) struct Core {
     /// Addresses at which calls are taken. Each has something to tidy up at the end.
     pub(super) listeners: usize,
     pub(super) peers: HashMap<PeerKey, Peer>,
-    pub(super) addresses: HashMap<NodeName, Vec<Address>>,
+    /// Whose a number in the ids of actors is.
+    pub(super) numbers: HashMap<NodeId, PeerKey>,
+    pub(super) addresses: Addresses,
     pub(super) exports: Exports,
     pub(super) waits: HashMap<u64, Wait>,
     pub(super) last_wait: u64,
@@ -99,6 +105,9 @@ pub(super) struct Peer {
     pub(super) in_line: HashMap<Ticket, u64>,
     /// Waits for a connection, or for a type to be agreed on.
     pub(super) blocked: VecDeque<u64>,
+    /// The numbers of other nodes in what is sent there, and in what comes from there.
+    pub(super) told: HashMap<PeerKey, u32>,
+    pub(super) heard: HashMap<u32, Identity>,
 }
 
 /// An actor of a peer's that was imported.
@@ -165,8 +174,9 @@ impl Shared {
         transports: Vec<Arc<dyn Transport>>,
         proto: proto::Node,
     ) -> Arc<Self> {
-        Arc::new_cyclic(|this| Self {
+        Arc::new_cyclic(|this: &Weak<Self>| Self {
             number: node.id(),
+            ended: Gone::Ended(Weak::clone(this)).connection(&node, node.id()),
             node,
             me,
             tokio,
@@ -176,7 +186,8 @@ impl Shared {
                 lines: HashMap::new(),
                 listeners: 0,
                 peers: HashMap::new(),
-                addresses: HashMap::new(),
+                numbers: HashMap::new(),
+                addresses: Addresses::default(),
                 exports: Exports::default(),
                 waits: HashMap::new(),
                 last_wait: 0,
@@ -278,14 +289,6 @@ impl Core {
         }
     }
 
-    /// Where a node can be reached, too.
-    pub(super) fn add_address(&mut self, node: NodeName, address: Address) {
-        let known = self.addresses.entry(node).or_default();
-        if !known.contains(&address) {
-            known.push(address);
-        }
-    }
-
     /// Lets the writer of a connection look for something to write.
     pub(super) fn kick(&self, peer: &NodeName) {
         if let Some((conn, _)) = self.proto.connection_to(peer) {
@@ -315,7 +318,7 @@ impl Core {
         match self.proto.state_of(&key.0) {
             PeerState::Connected => self.is_connected(key),
             PeerState::Backoff => false,
-            _ => self.addresses.contains_key(&key.0),
+            _ => self.addresses.has(&key.0),
         }
     }
 

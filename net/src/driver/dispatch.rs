@@ -4,17 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
-use wharf_runtime::remote::{Refusal, Remote};
+use wharf_runtime::remote::Refusal;
 use wharf_runtime::wire::{DecodeError, DeliverError, Exchange, Waiting};
-use wharf_runtime::{ActorId, AskError, NodeId};
+use wharf_runtime::{ActorId, AskError};
 
-use super::answers;
 use super::calls::another_goes_on;
 use super::convert::{far_actor, reason_in, sender, signal_in};
-use super::core::{Core, Peer, PeerKey, Shared};
+use super::core::{Core, PeerKey, Shared};
 use super::error::NodeDown;
-use super::exchange::Wires;
-use super::far::Far;
 use crate::proto::{
     AnswerWith, ConnId, EndCause, Event, FarPid, Identity, NearId, NodeEvent, NodeName, Reason, Reply,
     SendFailure, Signal, TypeState,
@@ -117,6 +114,9 @@ impl Shared {
                     // Nobody may wait any more.
                     _ = asker.send(answer);
                 }
+            }
+            Event::Introduced { number, node, addresses } => {
+                self.introduced(key, number, node, &addresses);
             }
             // `NodeEvent::Down` says so.
             Event::Ended { .. } => {}
@@ -273,7 +273,7 @@ impl Shared {
     }
 
     /// The peer broke the protocol in a way that only the driver sees.
-    fn break_off(&self, key: &PeerKey) {
+    pub(super) fn break_off(&self, key: &PeerKey) {
         let mut core = self.lock();
         _ = core.with(self, key, |it, _| {
             it.stop(GoodbyeCause::BrokenProtocol);
@@ -325,47 +325,21 @@ impl Shared {
         if core.is_called(conn) {
             core.calls.insert(conn, Ok(peer.name.clone()));
         }
-        let clash = NodeId::new(peer.number).filter(|number| {
-            *number != self.number
-                && core.peers.iter().all(|(other, known)| *other == key || known.number != *number)
-        });
-        let Some(number) = clash else {
+        if let Err(why) = core.meet(self, peer) {
             drop(core);
-            tracing::error!(target: "wharf::net", node = %self.me.name, peer = %peer, number = peer.number, "the peer has the number of another node that is known here: its connection ends");
+            tracing::error!(target: "wharf::net", node = %self.me.name, peer = %peer, number = peer.number, ?why, "the peer can't be known here, where another has its number or there are too many: its connection ends");
             return self.break_off(&key);
-        };
-        if !core.peers.contains_key(&key) {
-            let exchange: Arc<dyn Exchange> = Arc::new(Wires::new(self.this.clone(), key.clone(), number));
-            let far = Arc::new(Far::new(self.this.clone(), key.clone(), Arc::clone(&exchange)));
-            let remote: Arc<dyn Remote> = Arc::clone(&far) as Arc<dyn Remote>;
-            let connection = self.node.connection(number, remote);
-            let (answers, replies) = tokio::sync::mpsc::unbounded_channel();
-            self.tokio.spawn(answers::carry(self.this.clone(), key.clone(), exchange, replies));
-            // Earlier lives of the node are over for good.
-            let old: Vec<PeerKey> = core.peers.keys().filter(|old| old.0 == key.0).cloned().collect();
-            let old: Vec<Peer> = old.iter().filter_map(|old| core.peers.remove(old)).collect();
-            core.peers.insert(
-                key.clone(),
-                Peer {
-                    number,
-                    far,
-                    connection,
-                    actors: std::collections::HashMap::new(),
-                    prune_at: 1024,
-                    replies: std::collections::HashMap::new(),
-                    answers,
-                    in_line: std::collections::HashMap::new(),
-                    blocked: VecDeque::new(),
-                },
-            );
-            drop(core);
-            drop(old);
-            core = self.lock();
         }
+        let old = core.forget_earlier(&key);
+        core.introduce_oneself(self, &key);
         let remote = core.lines.get(&conn).map_or_else(String::new, |line| line.remote.clone());
         let wakers = core.unblock(self, &key);
         drop(core);
         wake(wakers);
+        for (life, wakers) in old {
+            drop(life);
+            wake(wakers);
+        }
         tracing::info!(target: "wharf::net", node = %self.me.name, peer = %peer, at = %remote, "connected");
         // It beats sooner than the handshake would have been given up.
         self.clock.notify_one();

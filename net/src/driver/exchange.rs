@@ -1,7 +1,7 @@
 //! Pids and replies in messages, on their way over a connection.
 //!
 //! In a message the node of a pid is a number of the connection: 1 for whoever sends, 2 for whoever
-//! receives. Reply rights are all let out by nobody in particular, so that an answer needs to know no more
+//! receives, 3 for one that is not known any more, and more for others, which are introduced before. Reply rights are all let out by nobody in particular, so that an answer needs to know no more
 //! than the right.
 
 use std::sync::{Arc, Weak};
@@ -14,11 +14,9 @@ use wharf_runtime::{ActorId, NodeId};
 
 use super::convert::{NOBODY, far, near};
 use super::core::{Core, FarActor, PeerKey, Shared};
-use crate::proto::FarPid;
+use super::gone::Gone;
+use crate::proto::{CommandError, FarPid, Identity, LOST_IN_PAYLOAD, RECEIVER_IN_PAYLOAD, SENDER_IN_PAYLOAD};
 use crate::wire::WireRight;
-
-const SENDER: u32 = 1;
-const RECEIVER: u32 = 2;
 
 /// One end of a connection, as messages see it.
 pub(super) struct Wires {
@@ -52,8 +50,17 @@ impl Wires {
 
 impl Core {
     /// Lets an actor be sent to from outside, as what `pid` says.
-    pub(super) fn export_face(&mut self, shared: &Shared, pid: &ExportedPid) -> Result<u64, ExchangeError> {
-        self.export(&shared.node, pid.id()).or_else(|error| refused(error.to_string()))?;
+    /// `None`: it has ended.
+    pub(super) fn export_face(
+        &mut self,
+        shared: &Shared,
+        pid: &ExportedPid,
+    ) -> Result<Option<u64>, ExchangeError> {
+        match self.export(&shared.node, pid.id()) {
+            Ok(()) => {}
+            Err(CommandError::Ended { .. }) => return Ok(None),
+            Err(error) => return refused(error.to_string()),
+        }
         let (at, message) = (near(pid.id()), pid.message());
         self.declare(message);
         let authenticator = match self.proto.tables.exports.export(at) {
@@ -65,7 +72,7 @@ impl Core {
             mailbox.faces.push(pid.clone());
         }
         self.exports.decoders.entry(message.name()).or_insert_with(|| pid.clone());
-        Ok(authenticator)
+        Ok(Some(authenticator))
     }
 
     /// Remembers an actor of a peer's, as one that takes `message`.
@@ -101,55 +108,111 @@ impl Core {
     }
 }
 
+impl Core {
+    /// A pid on its way to a peer, of whichever node.
+    fn refer(&mut self, shared: &Shared, to: &PeerKey, pid: &ExportedPid) -> Result<PidRef, ExchangeError> {
+        let id = pid.id();
+        if id.node() == shared.number {
+            // A pid outlives its actor, and travels all the same.
+            let is_there = self.exports.known.contains(&near(id)) || shared.node.find(id).is_some();
+            let proof = if is_there { self.export_face(shared, pid) } else { Ok(None) };
+            let proof = proof?.unwrap_or_else(|| self.proto.tables.exports.proof_of(near(id)));
+            return on_wire(SENDER_IN_PAYLOAD, id, proof);
+        }
+        let known = self.numbers.get(&id.node()).cloned();
+        let Some(key) = known else { return on_wire(LOST_IN_PAYLOAD, id, id.node().number().into()) };
+        let actor = self.peers.get(&key).and_then(|peer| peer.actors.get(&id));
+        let proof = actor.map_or(0, |actor| actor.pid.authenticator);
+        if key == *to {
+            return on_wire(RECEIVER_IN_PAYLOAD, id, proof);
+        }
+        match self.introduce(shared, to, &key) {
+            Ok(number) => on_wire(number, id, proof),
+            Err(error) => refused(error.to_string()),
+        }
+    }
+}
+
+impl Wires {
+    /// A pid of one life of another node.
+    fn far(
+        &self,
+        shared: &Shared,
+        of: &Identity,
+        pid: PidRef,
+        message: MessageType,
+    ) -> Result<ImportedPid, ExchangeError> {
+        let Some(number) = NodeId::new(of.number) else { return refused("no such node") };
+        let id = ActorId::new(number, pid.id.slot(), pid.id.generation());
+        let mut core = shared.lock();
+        let far = match core.meet(shared, of) {
+            Ok(key) => {
+                core.import(shared, &key, id, pid.authenticator, message);
+                core.peers.get(&key).map(|peer| peer.connection.clone())
+            }
+            Err(why) => {
+                tracing::warn!(target: "wharf::net", node = %shared.me.name, of = %of, ?why, "an actor can't be reached");
+                None
+            }
+        };
+        drop(core);
+        let far = far.unwrap_or_else(|| Gone::Lost.connection(&shared.node, number));
+        Ok(ImportedPid::Far(far.any(id)))
+    }
+
+    /// A pid of this node's comes home.
+    fn home(shared: &Shared, pid: PidRef, message: MessageType) -> ImportedPid {
+        let id = ActorId::new(shared.number, pid.id.slot(), pid.id.generation());
+        let core = shared.lock();
+        let is_good = core.proto.tables.exports.is_good(near(id), pid.authenticator);
+        let faces = core.exports.mailboxes.get(&near(id)).filter(|_| is_good).map(|mailbox| &mailbox.faces);
+        let face = faces.and_then(|faces| {
+            faces.iter().find(|face| face.message().name() == message.name()).or(faces.first())
+        });
+        match face {
+            Some(face) => ImportedPid::Home(face.clone()),
+            // It has ended, or this was never given out, or was taken back.
+            None => ImportedPid::Far(shared.ended.any(id)),
+        }
+    }
+}
+
 impl Exchange for Wires {
     fn export_pid(&self, pid: ExportedPid) -> Result<PidRef, ExchangeError> {
         let shared = self.shared()?;
-        let id = pid.id();
         let mut core = shared.lock();
-        if id.node() == shared.number {
-            let authenticator = core.export_face(&shared, &pid)?;
-            return on_wire(SENDER, id, authenticator);
-        }
-        if id.node() != self.number {
-            return refused(format!("{id} is of a third node: only pids of the two ends travel"));
-        }
-        match core.peers.get(&self.key).and_then(|peer| peer.actors.get(&id)) {
-            Some(actor) => on_wire(RECEIVER, id, actor.pid.authenticator),
-            None => refused(format!("{id} is not known any more")),
-        }
+        core.refer(&shared, &self.key, &pid)
     }
 
     fn import_pid(&self, pid: PidRef, message: MessageType) -> Result<ImportedPid, ExchangeError> {
         let shared = self.shared()?;
-        let (slot, generation) = (pid.id.slot(), pid.id.generation());
-        let mut core = shared.lock();
-        match pid.id.node().number() {
+        let number = pid.id.node().number();
+        let of = match number {
             // Sent by the peer: of its own, or of this node's.
-            SENDER => {
-                let id = ActorId::new(self.number, slot, generation);
-                core.import(&shared, &self.key, id, pid.authenticator, message);
-                let Some(connection) = core.peers.get(&self.key).map(|peer| peer.connection.clone()) else {
-                    return refused("the connection is gone");
-                };
-                drop(core);
-                Ok(ImportedPid::Far(connection.any(id)))
+            SENDER_IN_PAYLOAD => {
+                Identity { name: self.key.0.clone(), incarnation: self.key.1, number: self.number.number() }
             }
-            RECEIVER => {
-                let id = ActorId::new(shared.number, slot, generation);
-                if !core.proto.tables.exports.is_good(near(id), pid.authenticator) {
-                    return refused(format!("{id} was not given out, or has ended"));
-                }
-                let faces = core.exports.mailboxes.get(&near(id)).map(|mailbox| &mailbox.faces);
-                let face = faces.and_then(|faces| {
-                    faces.iter().find(|face| face.message().name() == message.name()).or(faces.first())
-                });
-                match face {
-                    Some(face) => Ok(ImportedPid::Home(face.clone())),
-                    None => refused(format!("{id} was not given out")),
+            RECEIVER_IN_PAYLOAD => return Ok(Self::home(&shared, pid, message)),
+            LOST_IN_PAYLOAD => {
+                let number = u32::try_from(pid.authenticator).ok().and_then(NodeId::new);
+                let number = number.filter(|number| *number != shared.number);
+                let Some(number) = number else { return refused("no such node") };
+                let id = ActorId::new(number, pid.id.slot(), pid.id.generation());
+                return Ok(ImportedPid::Far(Gone::Lost.connection(&shared.node, number).any(id)));
+            }
+            _ => {
+                let core = shared.lock();
+                let heard = core.peers.get(&self.key).and_then(|peer| peer.heard.get(&number));
+                match heard {
+                    Some(heard) => heard.clone(),
+                    None => return refused(format!("a pid of node {number}, which nobody has introduced")),
                 }
             }
-            _ => refused("a pid of a third node"),
+        };
+        if of == shared.me {
+            return Ok(Self::home(&shared, pid, message));
         }
+        self.far(&shared, &of, pid, message)
     }
 
     fn reserve_right(&self) -> Result<RightRef, ExchangeError> {

@@ -5,6 +5,9 @@
 //! | `mod.rs` | what programs use: [`Net`] and its builder |
 //! | `core.rs` | what the driver holds, and its lock |
 //! | `line.rs` | bytes of one transport connection |
+//! | `addresses.rs` | where nodes can be reached |
+//! | `known.rs` | which nodes are known, and who they are to peers |
+//! | `gone.rs` | actors that are not there any more |
 //! | `calls.rs` | calls to nodes, accepting, time |
 //! | `dispatch.rs` | what becomes of what the protocol tells |
 //! | `far.rs` | what the runtime sends to far actors |
@@ -16,6 +19,7 @@
 //!
 //! Only this folder and `transport/` touch tokio.
 
+mod addresses;
 mod answers;
 mod calls;
 mod convert;
@@ -24,6 +28,8 @@ mod dispatch;
 mod error;
 mod exchange;
 mod far;
+mod gone;
+mod known;
 mod line;
 mod requests;
 mod rooms;
@@ -284,7 +290,22 @@ impl Net {
             tracing::warn!(target: "wharf::net", node = %self.name(), address = %bound, "plain tcp: the key guards the start of a connection, and not what goes over it");
         }
         tracing::info!(target: "wharf::net", node = %self.name(), address = %bound, "listening");
+        if addresses::is_reachable(&bound) {
+            self.shared.announce(bound.clone());
+        }
         Ok(bound)
+    }
+
+    /// Tells other nodes that this one can be reached at `address`. They are told by themselves of what it
+    /// [listens](Net::listen) at, unless that stands for all addresses of the machine, as `0.0.0.0` does.
+    ///
+    /// A pid of this node's that goes from peer to peer takes this along, so that whoever gets it can call.
+    ///
+    /// # Errors
+    /// [`ConnectError::Address`].
+    pub fn advertise(&self, address: &str) -> Result<(), ConnectError> {
+        self.shared.announce(address.parse()?);
+        Ok(())
     }
 
     /// Calls whoever listens at an address; gives the node's name once there is a connection. It is called
@@ -309,7 +330,7 @@ impl Net {
         let Some(name) = NodeName::new(node) else {
             return Err(ConnectError::NoAddress { node: node.to_owned() });
         };
-        self.shared.lock().add_address(name, address);
+        self.shared.add_address(name, address);
         Ok(())
     }
 
@@ -389,8 +410,7 @@ impl Net {
         let mut core = self.shared.lock();
         let number = core.next_number();
         let name = NodeName::new(node).filter(|name| {
-            !core.stopping
-                && (core.addresses.contains_key(name) || core.proto.state_of(name) == PeerState::Connected)
+            !core.stopping && (core.addresses.has(name) || core.proto.state_of(name) == PeerState::Connected)
         });
         let set = name.clone().is_some_and(|name| core.proto.monitor_node(&name, NOBODY, number).is_ok());
         if set {

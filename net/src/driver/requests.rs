@@ -85,13 +85,11 @@ impl Shared {
         if taken {
             return Err(ExportError::Taken { name: named() });
         }
-        core.export_face(self, pid).map_err(|error| {
-            if pid.pid().is_alive() {
-                ExportError::Limit { reason: error.to_string() }
-            } else {
-                ExportError::NoProc { name: named() }
-            }
-        })?;
+        match core.export_face(self, pid) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(ExportError::NoProc { name: named() }),
+            Err(error) => return Err(ExportError::Limit { reason: error.to_string() }),
+        }
         let faces = core.exports.names.entry(named()).or_default();
         let mut old = Vec::new();
         if faces.first().is_some_and(|face| face.id() != pid.id()) {
@@ -138,7 +136,8 @@ impl Shared {
         let mut core = self.lock();
         let found = answer.and_then(|face| match face {
             Some(face) => match core.export_face(self, &face) {
-                Ok(_) => Ok(Some(near(face.id()))),
+                Ok(Some(_)) => Ok(Some(near(face.id()))),
+                Ok(None) => Ok(None),
                 Err(error) => Err(error.to_string()),
             },
             None => Ok(None),

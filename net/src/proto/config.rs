@@ -36,6 +36,8 @@ pub struct Config {
     pub asks: usize,
     /// Requests to the peer's node that wait for an outcome, each way.
     pub requests: usize,
+    /// Other nodes whose actors' pids are in messages, each way.
+    pub introductions: usize,
     /// Types of messages, each way.
     pub types: usize,
     /// Sends that wait for credit.
@@ -76,6 +78,7 @@ impl Default for Config {
             relations: 16_384,
             asks: 16_384,
             requests: 1024,
+            introductions: 4096,
             types: 4096,
             waiting: 16_384,
             mailboxes: 65_536,

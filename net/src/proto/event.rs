@@ -2,7 +2,7 @@
 
 use super::credit::Ticket;
 use super::error::Violation;
-use super::ids::{FarPid, NearId};
+use super::ids::{FarPid, Identity, NearId};
 use super::reason::Signal;
 use super::replies::Reply;
 use super::requests::{NodeAnswer, NodeRequest};
@@ -110,6 +110,15 @@ pub enum Event {
         number: u64,
         /// What became of it.
         answer: NodeAnswer,
+    },
+    /// The peer said which node a number in its payloads is, or where itself can be reached.
+    Introduced {
+        /// The number.
+        number: u32,
+        /// The node.
+        node: Identity,
+        /// Where it can be reached.
+        addresses: Box<[Box<str>]>,
     },
     /// The connection is over. Nothing comes after this.
     Ended {

@@ -27,6 +27,7 @@ mod error;
 mod event;
 mod handshake;
 mod ids;
+mod introductions;
 mod node;
 mod outbox;
 mod pair;
@@ -48,6 +49,9 @@ pub use self::error::{CommandError, Violation};
 pub use self::event::{EndCause, Event, SendFailure};
 pub use self::handshake::{Acquaintance, ClusterKey, Handshake, HandshakeError, Introduction, Progress};
 pub use self::ids::{FarId, FarPid, Identity, NAME_BYTES, NearId, NodeName};
+pub use self::introductions::{
+    ADDRESSES_BYTES, FIRST_IN_PAYLOAD, LOST_IN_PAYLOAD, RECEIVER_IN_PAYLOAD, SENDER_IN_PAYLOAD,
+};
 pub use self::node::{ConnId, Node, NodeEvent};
 pub use self::peer::{Command, PeerState};
 pub use self::reason::{Reason, Signal};

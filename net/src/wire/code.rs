@@ -15,6 +15,7 @@ pub(crate) const TYPE_ANSWER: u8 = 13;
 pub(crate) const REQUEST: u8 = 14;
 pub(crate) const OUTCOME: u8 = 15;
 pub(crate) const GONE: u8 = 16;
+pub(crate) const NODE: u8 = 17;
 pub(crate) const HELLO: u8 = 32;
 pub(crate) const CHALLENGE: u8 = 33;
 pub(crate) const PROOF: u8 = 34;

@@ -194,6 +194,14 @@ fn put_head<'a>(frame: &Frame<'a>, out: &mut Vec<u8>) -> &'a [u8] {
             varint::put(generation.into(), out);
             &[]
         }
+        Frame::Node { number, name, incarnation, own_number, addresses } => {
+            out.push(code::NODE);
+            varint::put(number.into(), out);
+            put_whole(name, out);
+            out.extend_from_slice(&incarnation.to_le_bytes());
+            varint::put(own_number.into(), out);
+            put_payload_length(addresses, out)
+        }
         Frame::Greeting(greeting) => put_greeting(&greeting, out),
         Frame::Heartbeat { number, seen } => {
             out.push(code::HEARTBEAT);

@@ -76,6 +76,13 @@ impl<'a> Fields<'a> {
             (code::GONE, _) => {
                 Frame::Gone { slot: self.number_u32("slot")?, generation: self.number_u32("generation")? }
             }
+            (code::NODE, _) => Frame::Node {
+                number: self.number_u32("number of a node")?,
+                name: self.payload()?,
+                incarnation: u128::from_le_bytes(self.fixed("incarnation")?),
+                own_number: self.number_u32("node number")?,
+                addresses: self.payload()?,
+            },
             (kind @ code::HELLO..=code::REFUSE, _) => Frame::Greeting(self.greeting(kind)?),
             unknown => return Err(unknown_code("frame kind", unknown)),
         })

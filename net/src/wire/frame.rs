@@ -106,6 +106,19 @@ pub enum Frame<'a> {
         /// Its generation.
         generation: u32,
     },
+    /// Who a node is whose actors are named in payloads from here on, and where it can be reached.
+    Node {
+        /// The number that it has in those payloads.
+        number: u32,
+        /// Its name.
+        name: Payload<'a>,
+        /// Drawn at random when it started.
+        incarnation: u128,
+        /// The number in its actors' ids.
+        own_number: u32,
+        /// Addresses, with a zero byte between two.
+        addresses: Payload<'a>,
+    },
     /// Part of the handshake, before anything else.
     Greeting(Greeting<'a>),
     /// A sign of life.
@@ -144,6 +157,7 @@ impl Frame<'_> {
             Self::Request { .. } => FrameKind::Request,
             Self::Outcome { .. } => FrameKind::Outcome,
             Self::Gone { .. } => FrameKind::Gone,
+            Self::Node { .. } => FrameKind::Node,
             Self::Greeting(greeting) => greeting.kind(),
         }
     }
@@ -183,6 +197,8 @@ pub enum FrameKind {
     Outcome,
     /// [`Frame::Gone`]
     Gone,
+    /// [`Frame::Node`]
+    Node,
     /// [`Greeting::Hello`]
     Hello,
     /// [`Greeting::Challenge`]
@@ -211,7 +227,8 @@ impl FrameKind {
             | Self::TypeAnswer
             | Self::Request
             | Self::Outcome
-            | Self::Gone => Lane::Ordinary,
+            | Self::Gone
+            | Self::Node => Lane::Ordinary,
             Self::Credit
             | Self::Heartbeat
             | Self::Goodbye
@@ -248,6 +265,7 @@ impl fmt::Display for FrameKind {
             Self::Request => "request",
             Self::Outcome => "outcome",
             Self::Gone => "gone",
+            Self::Node => "node",
             Self::Hello => "hello",
             Self::Challenge => "challenge",
             Self::Proof => "proof",

@@ -103,6 +103,16 @@ pub(crate) const FRAMES: &[(&str, Frame<'static>)] = &[
     ("outcome-denied", outcome(Outcome::Denied)),
     ("outcome-failed", outcome(Outcome::Failed(Payload(b"no")))),
     ("gone", Frame::Gone { slot: 42, generation: 7 }),
+    (
+        "node",
+        Frame::Node {
+            number: 4,
+            name: Payload(b"c"),
+            incarnation: 9,
+            own_number: 3,
+            addresses: Payload(b"mem:c\0unix:/c"),
+        },
+    ),
     ("hello", Frame::Greeting(Greeting::Hello { lowest: 1, highest: 1, nonce: NONCE })),
     ("challenge", Frame::Greeting(Greeting::Challenge { version: 1, nonce: NONCE })),
     ("proof", Frame::Greeting(Greeting::Proof(PROOF))),

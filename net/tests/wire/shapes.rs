@@ -62,6 +62,13 @@ impl Shape {
             9 => Frame::Credit { mailbox: pair.to, messages: low(n[9]), bytes: n[10] },
             10 => Frame::Heartbeat { number, seen: n[10] },
             11 => self.fragment(),
+            12 => Frame::Node {
+                number: low(n[9]),
+                name: payload,
+                incarnation: u128::from(n[10]) << 64 | u128::from(n[11]),
+                own_number: low(n[0]),
+                addresses: payload,
+            },
             _ => Frame::Goodbye { cause: self.goodbye_cause() },
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Connection, State};
 use crate::proto::credit::{Admission, Ticket, Want};
 use crate::proto::error::CommandError;
-use crate::proto::ids::{FarId, FarPid, NearId};
+use crate::proto::ids::{FarId, FarPid, Identity, NearId};
+use crate::proto::introductions::with_frame;
 use crate::proto::reason::{Reason, Signal, for_wire};
 use crate::proto::replies::AnswerWith;
 use crate::proto::requests::{NodeRequest, REQUEST_NAME_BYTES};
@@ -57,6 +58,25 @@ impl Connection {
             self.push(&Frame::TypeOffer { number: offer.number, name, versions });
         }
         Ok(state)
+    }
+
+    /// Says which node is meant by `number` in the payloads sent from here on, unless the peer has been told,
+    /// and where it can be reached. Of this node's own addresses, with number
+    /// [`SENDER_IN_PAYLOAD`](crate::proto::SENDER_IN_PAYLOAD), it is told each time.
+    ///
+    /// # Errors
+    /// When the connection has as many as it may.
+    pub fn introduce(
+        &mut self,
+        number: u32,
+        node: &Identity,
+        addresses: &[String],
+    ) -> Result<(), CommandError> {
+        self.must_be_open()?;
+        if self.introductions.tell(number)? {
+            with_frame(number, node, addresses, |frame| self.push(frame));
+        }
+        Ok(())
     }
 
     /// Sends a message now, if there is credit for it and nobody waits in front.

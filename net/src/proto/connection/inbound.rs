@@ -8,6 +8,7 @@ use super::Connection;
 use crate::proto::error::Violation;
 use crate::proto::event::{EndCause, Event, SendFailure};
 use crate::proto::ids::{FarId, FarPid, NearId, RECEIVER, SENDER};
+use crate::proto::introductions;
 use crate::proto::reason::{Reason, Signal, owned};
 use crate::proto::replies::Reply;
 use crate::proto::requests::{NodeAnswer, NodeRequest, REQUEST_NAME_BYTES};
@@ -72,6 +73,13 @@ impl Connection {
             Frame::Outcome { number, outcome } => self.handle_outcome(number, outcome),
             Frame::Gone { slot, generation } => {
                 self.handle_gone(FarId { slot, generation });
+                Ok(())
+            }
+            Frame::Node { number, name, incarnation, own_number, addresses } => {
+                let (node, addresses) = introductions::read(name, incarnation, own_number, addresses)?;
+                if let Some(node) = self.introductions.hear(&self.peer, number, node)? {
+                    self.events.push_back(Event::Introduced { number, node, addresses });
+                }
                 Ok(())
             }
             Frame::Heartbeat { number, .. } => {

@@ -20,6 +20,7 @@ use super::error::Violation;
 use super::event::{EndCause, Event, SendFailure};
 use super::handshake::Acquaintance;
 use super::ids::{FarPid, Identity, NearId};
+use super::introductions::Introductions;
 use super::outbox::Outbox;
 use super::pair::Pairs;
 use super::reason::Reason;
@@ -76,6 +77,7 @@ pub struct Connection {
     relations: Relations,
     rights: Rights,
     requests: Requests,
+    introductions: Introductions,
     /// Proofs that were found good, with the epoch they were good in.
     verified: BTreeMap<NearId, (u64, u64)>,
     counters: Counters,
@@ -121,6 +123,7 @@ impl Connection {
             relations: Relations::new(config.relations),
             rights: Rights::new(acquaintance.connection, config.asks),
             requests: Requests::new(config.requests),
+            introductions: Introductions::new(config.introductions),
             verified: BTreeMap::new(),
             counters: Counters::default(),
             beat: Beat { every, next: now + every, sent: 0, seen: 0, heard: now, unfinished: None },

@@ -70,6 +70,12 @@ pub struct Node {
 }
 
 impl Node {
+    /// Limits and times.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// A node without peers. `seed` spreads its calls in time, and is no secret.
     #[must_use]
     pub const fn new(me: Identity, key: ClusterKey, config: Config, tables: Tables, seed: u64) -> Self {
