@@ -15,7 +15,7 @@ pub(crate) struct Shape {
     payload: Vec<u8>,
 }
 
-const VARIANTS: u8 = 13;
+const VARIANTS: u8 = 14;
 const DETAILS: u8 = 10;
 
 /// Any frame that may be sent.
