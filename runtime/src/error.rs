@@ -32,9 +32,16 @@ pub enum SendError<M> {
         /// What was to be sent.
         message: Undelivered<M>,
     },
-    /// The connection was cut when the message was on its way to the actor's node: it may have come
-    /// there, or not.
+    /// The message left for the actor's node, and nobody knows whether it was received: the connection was
+    /// cut on the way; or the actor only takes what is handed to it (its capacity is 0), and the time was
+    /// over before that was done.
     Unknown {
+        /// Which actor.
+        to: ActorId,
+    },
+    /// The message came to the actor's node, where it was to be handed over (the actor's capacity is 0), and
+    /// was lost there: the actor ended first, or the message is none that it takes.
+    Lost {
         /// Which actor.
         to: ActorId,
     },
@@ -62,7 +69,7 @@ pub enum SendError<M> {
 }
 
 impl<M> SendError<M> {
-    /// The message that was not sent; `None` when it left and nobody knows how far it came.
+    /// The message that was not sent; `None` when it left.
     pub fn into_message(self) -> Option<M> {
         match self {
             Self::Full { message, .. }
@@ -71,7 +78,7 @@ impl<M> SendError<M> {
             | Self::NoConnection { message, .. }
             | Self::NotEncoded { message, .. }
             | Self::NodeStopped { message, .. } => Some(message.into_inner()),
-            Self::Unknown { .. } => None,
+            Self::Unknown { .. } | Self::Lost { .. } => None,
         }
     }
 
@@ -93,6 +100,7 @@ impl<M> SendError<M> {
             | Self::Timeout { to, .. }
             | Self::NoConnection { to, .. }
             | Self::Unknown { to }
+            | Self::Lost { to }
             | Self::NotEncoded { to, .. }
             | Self::NodeStopped { to, .. } => *to,
         }
@@ -107,6 +115,7 @@ impl<M> SendError<M> {
             Self::Timeout { to, message } => SendError::Timeout { to, message: map(message) },
             Self::NoConnection { to, message } => SendError::NoConnection { to, message: map(message) },
             Self::Unknown { to } => SendError::Unknown { to },
+            Self::Lost { to } => SendError::Lost { to },
             Self::NotEncoded { to, message } => SendError::NotEncoded { to, message: map(message) },
             Self::NodeStopped { to, message } => SendError::NodeStopped { to, message: map(message) },
         }
@@ -129,8 +138,9 @@ impl<M> fmt::Display for SendError<M> {
                 write!(f, "no connection to the node of {to}: `{kind}` not sent")
             }
             Self::Unknown { to } => {
-                write!(f, "the connection to {to} was cut: `{kind}` may have been sent, or not")
+                write!(f, "`{kind}` left for {to}, and may have come there, or not")
             }
+            Self::Lost { to } => write!(f, "`{kind}` came to the node of {to}, and was not handed over"),
             Self::NotEncoded { to, .. } => {
                 write!(f, "`{kind}` can't be encoded for the node of {to}: not sent")
             }

@@ -4,6 +4,7 @@ mod asks;
 mod common;
 mod connecting;
 mod exports;
+mod handing_over;
 mod order;
 mod signals;
 mod thirds;

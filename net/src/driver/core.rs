@@ -130,6 +130,8 @@ pub(super) struct Wait {
 pub(super) enum WaitState {
     Blocked,
     InLine(Ticket),
+    /// Sent, and to be handed over.
+    Untaken(Ticket),
     Ready(Result<Ticket, wharf_runtime::remote::Refusal>),
 }
 

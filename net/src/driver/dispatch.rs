@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use wharf_runtime::remote::Refusal;
-use wharf_runtime::wire::{DecodeError, DeliverError, Exchange, Waiting};
+use wharf_runtime::wire::{DecodeError, DeliverError, Exchange, ExportedPid, Waiting};
 use wharf_runtime::{ActorId, AskError};
 
 use super::calls::another_goes_on;
@@ -78,6 +78,11 @@ impl Shared {
             Event::Reply { number, reply, .. } => self.reply(key, number, reply),
             Event::MayGo { ticket } => {
                 let waker = self.lock().settle(key, ticket, Ok(ticket));
+                wake(waker);
+            }
+            Event::Taken { ticket, lost } => {
+                let outcome = if lost { Err(Refusal::Closed) } else { Ok(ticket) };
+                let waker = self.lock().settle(key, ticket, outcome);
                 wake(waker);
             }
             Event::SendFailed { ticket, why } => {
@@ -178,14 +183,14 @@ impl Shared {
             face.deliver(sender, payload, &exchange)
         };
         match delivered {
-            Ok(None) => self.refill(key, to),
+            Ok(None) => self.handed_over(key, to, &face, false),
             Ok(Some(waiting)) => {
-                self.wait_behind(key, to, from_id, face.message().name(), waiting);
+                self.wait_behind(key, to, from_id, face, waiting);
                 return true;
             }
             Err(error) => {
                 self.not_delivered(key, to, from_id, face.message().name(), error);
-                self.refill(key, to);
+                self.handed_over(key, to, &face, true);
             }
         }
         false
@@ -197,7 +202,7 @@ impl Shared {
         key: &PeerKey,
         to: NearId,
         from: Option<ActorId>,
-        kind: &'static str,
+        face: ExportedPid,
         waiting: Waiting,
     ) {
         let mut core = self.lock();
@@ -209,8 +214,11 @@ impl Shared {
         self.tokio.spawn(async move {
             let outcome = waiting.await;
             match outcome {
-                Ok(()) => this.refill(&key, to),
-                Err(error) => this.not_delivered(&key, to, from, kind, error),
+                Ok(()) => this.handed_over(&key, to, &face, false),
+                Err(error) => {
+                    this.not_delivered(&key, to, from, face.message().name(), error);
+                    this.handed_over(&key, to, &face, true);
+                }
             }
             this.go_on(to);
         });

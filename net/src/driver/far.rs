@@ -123,7 +123,9 @@ impl Core {
         let Some(peer) = self.peers.get_mut(key) else { return };
         match *state {
             WaitState::Blocked => peer.blocked.push_back(number),
-            WaitState::InLine(ticket) => _ = peer.in_line.insert(ticket, number),
+            WaitState::InLine(ticket) | WaitState::Untaken(ticket) => {
+                _ = peer.in_line.insert(ticket, number);
+            }
             WaitState::Ready(_) => {}
         }
     }
@@ -193,7 +195,17 @@ impl Remote for Far {
             Err(Obstacle::Refused(refusal)) => return Err(refusal),
         };
         let ticket = core.with(&shared, &self.key, |it, _| it.try_reserve(pid, most));
-        let ticket = ticket.map_err(|error| refusal(&error))?;
+        let ticket = match ticket {
+            Ok(ticket) => ticket,
+            Err(error) => {
+                let hands_over =
+                    core.proto.connection_to(&self.key.0).is_some_and(|(_, it)| it.is_handing_over(pid.id));
+                return Err(match refusal(&error) {
+                    Refusal::Full { .. } if hands_over => Refusal::Full { limit: 0 },
+                    refusal => refusal,
+                });
+            }
+        };
         if let Some(actor) = core.actor(&self.key, pair.to) {
             actor.kept.push_back(ticket);
         }
@@ -256,6 +268,12 @@ impl Remote for Far {
                 }
                 core.return_ticket(&shared, &self.key, in_line);
             }
+            // It is on its way.
+            WaitState::Untaken(ticket) => {
+                if let Some(peer) = core.peers.get_mut(&self.key) {
+                    peer.in_line.remove(&ticket);
+                }
+            }
             WaitState::Ready(Ok(kept)) => core.return_ticket(&shared, &self.key, kept),
             WaitState::Ready(Err(_)) => {}
         }
@@ -271,7 +289,33 @@ impl Remote for Far {
         }
     }
 
-    fn send(&self, pair: Pair, kind: &'static str, bytes: Vec<u8>) -> Result<(), Cut> {
+    fn poll_taken(
+        &self,
+        _: Pair,
+        WaitTicket(number): WaitTicket,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Refusal>> {
+        let shared = match self.shared() {
+            Ok(shared) => shared,
+            Err(refusal) => return Poll::Ready(Err(refusal)),
+        };
+        let mut core = shared.lock();
+        let Some(wait) = core.waits.get_mut(&number) else {
+            return Poll::Ready(Err(Refusal::NoConnection));
+        };
+        let WaitState::Ready(outcome) = wait.state else {
+            let old = wait.waker.replace(cx.waker().clone());
+            drop(core);
+            drop(old);
+            return Poll::Pending;
+        };
+        let old = core.waits.remove(&number);
+        drop(core);
+        drop(old);
+        Poll::Ready(outcome.map(drop))
+    }
+
+    fn send(&self, pair: Pair, kind: &'static str, bytes: Vec<u8>) -> Result<Option<WaitTicket>, Cut> {
         let shared = self.shared().map_err(|_| Cut::new())?;
         let mut core = shared.lock();
         let actor = core.actor(&self.key, pair.to).ok_or(Cut::new())?;
@@ -291,11 +335,15 @@ impl Remote for Far {
             };
             it.send_with(ticket, tables, who(pair), pid, Outgoing { type_number: number, payload: &bytes })
         });
-        sent.map_err(|error| {
-            tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, to = %pair.to, %error, "not sent");
-            core.return_ticket(&shared, &self.key, ticket);
-            Cut::new()
-        })
+        match sent {
+            Ok(false) => Ok(None),
+            Ok(true) => Ok(Some(WaitTicket(core.note(&self.key, pair.to, WaitState::Untaken(ticket))))),
+            Err(error) => {
+                tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, to = %pair.to, %error, "not sent");
+                core.return_ticket(&shared, &self.key, ticket);
+                Err(Cut::new())
+            }
+        }
     }
 
     fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut> {

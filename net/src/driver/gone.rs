@@ -62,7 +62,7 @@ impl Remote for Gone {
 
     fn unreserve(&self, _: Pair) {}
 
-    fn send(&self, _: Pair, _: &'static str, _: Vec<u8>) -> Result<(), Cut> {
+    fn send(&self, _: Pair, _: &'static str, _: Vec<u8>) -> Result<Option<Ticket>, Cut> {
         Err(Cut::new())
     }
 

@@ -36,8 +36,19 @@ impl Shared {
         self.promise(key, mailbox, true);
     }
 
-    /// A message was delivered: the peer may go on.
-    pub(super) fn refill(&self, key: &PeerKey, mailbox: NearId) {
+    /// A message was delivered, or lost: the peer may go on, and is told if it has to be.
+    pub(super) fn handed_over(&self, key: &PeerKey, mailbox: NearId, face: &ExportedPid, lost: bool) {
+        if face.capacity() == Capacity::Zero {
+            // Who has ended is told of as such.
+            _ = self.lock().with(self, key, |it, tables| {
+                if tables.exports.is_live(mailbox) { it.taken(tables, mailbox, lost) } else { Ok(()) }
+            });
+        }
+        self.refill(key, mailbox);
+    }
+
+    /// There may be room: the peer may go on.
+    fn refill(&self, key: &PeerKey, mailbox: NearId) {
         self.promise(key, mailbox, false);
     }
 
@@ -52,7 +63,12 @@ impl Shared {
             // To be handed over: one at a time.
             if granted.0 == 0 && rooms.owed > 0 {
                 rooms.owed -= 1;
-                core.grant(self, key, mailbox, 1, granted.1);
+                let (now, more) = (self.now(), BYTES.saturating_sub(granted.1));
+                let granted =
+                    core.with(self, key, |it, tables| it.grant_to_hand_over(now, tables, mailbox, more));
+                if let Err(error) = granted {
+                    tracing::debug!(target: "wharf::net", node = %self.me.name, peer = %key.0, %error, "no room granted");
+                }
             }
             return;
         };

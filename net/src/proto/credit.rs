@@ -10,8 +10,16 @@
 //!     what is left     ------------ returned ->  Event::CreditReturned: room again
 //! ```
 //! A credit of nothing answers a want in vain: no such mailbox.
+//!
+//! A mailbox that holds nothing is granted one message at a time, which is handed over; its sender is told
+//! when it is:
+//! ```text
+//!     a ticket may go  <---------- hand over --  grant_to_hand_over()
+//!     message (spends) ----------------------->  spends
+//!     Event::Taken     <-------------- taken --  taken(): handed over, or lost
+//! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::error::{CommandError, Violation};
@@ -78,6 +86,10 @@ pub(crate) struct Purses {
     waiting: BTreeMap<Ticket, FarPid>,
     /// With credit set aside, to be used or given up.
     going: BTreeMap<Ticket, (FarPid, u64)>,
+    /// Mailboxes that hold nothing, as their owners say.
+    handing_over: BTreeSet<FarId>,
+    /// What was sent there and has not been told of, the first first.
+    untaken: BTreeMap<FarId, VecDeque<Ticket>>,
     last_ticket: u64,
     limit: usize,
     mailboxes: usize,
@@ -89,14 +101,20 @@ impl Purses {
             by_mailbox: BTreeMap::new(),
             waiting: BTreeMap::new(),
             going: BTreeMap::new(),
+            handing_over: BTreeSet::new(),
+            untaken: BTreeMap::new(),
             last_ticket: 0,
             limit,
             mailboxes,
         }
     }
 
-    /// Takes the credit for one message now, or not at all; says what to ask for in that case.
+    /// Takes the credit for one message now, or not at all; says what to ask for in that case. Never where
+    /// messages are handed over: that takes a while.
     pub(crate) fn take_now(&mut self, to: FarPid, bytes: u64) -> Result<(), Option<Want>> {
+        if self.handing_over.contains(&to.id) {
+            return Err(None);
+        }
         let Some(purse) = self.purse(to) else { return Err(None) };
         if purse.waiting.is_empty() && purse.covers(bytes) {
             purse.take(bytes);
@@ -158,13 +176,50 @@ impl Purses {
         }
     }
 
-    /// Uses up a ticket that was checked; bytes that it did not need are credit again.
-    pub(crate) fn use_up(&mut self, ticket: Ticket, bytes: u64) {
-        if let Some((to, most)) = self.going.remove(&ticket)
-            && let Some(purse) = self.by_mailbox.get_mut(&to)
-        {
+    /// Uses up a ticket that was checked; bytes that it did not need are credit again. True: the ticket is
+    /// kept, until what became of the message is told.
+    pub(crate) fn use_up(&mut self, ticket: Ticket, bytes: u64) -> bool {
+        let Some((to, most)) = self.going.remove(&ticket) else { return false };
+        if let Some(purse) = self.by_mailbox.get_mut(&to) {
             purse.bytes += most - bytes;
         }
+        let is_told = self.handing_over.contains(&to.id);
+        if is_told {
+            self.untaken.entry(to.id).or_default().push_back(ticket);
+        }
+        is_told
+    }
+
+    /// Whether a mailbox is known to hold nothing.
+    pub(crate) fn is_handing_over(&self, far: FarId) -> bool {
+        self.handing_over.contains(&far)
+    }
+
+    /// The peer lets one message be sent that is to be handed over.
+    pub(crate) fn handle_hand_over(&mut self, mailbox: FarPid, bytes: u64) -> Result<(), Violation> {
+        self.handle_credit(mailbox, 1, bytes)?;
+        let limit = self.mailboxes;
+        if !self.handing_over.contains(&mailbox.id) && self.handing_over.len() >= limit {
+            return Err(Violation::TooMany { what: "mailboxes that hand over", limit });
+        }
+        self.handing_over.insert(mailbox.id);
+        Ok(())
+    }
+
+    /// The peer tells what became of a message.
+    pub(crate) fn handle_taken(&mut self, far: FarId) -> Option<Ticket> {
+        let untaken = self.untaken.get_mut(&far)?;
+        let ticket = untaken.pop_front();
+        if untaken.is_empty() {
+            self.untaken.remove(&far);
+        }
+        ticket
+    }
+
+    /// The mailbox is gone: what was sent there and not told of.
+    pub(crate) fn end_untaken(&mut self, far: FarId) -> VecDeque<Ticket> {
+        self.handing_over.remove(&far);
+        self.untaken.remove(&far).unwrap_or_default()
     }
 
     /// Gives a ticket up: its credit is for the next. Gives the mailbox, for [`next`](Self::next).
@@ -251,11 +306,14 @@ impl Purses {
         self.by_mailbox.range(range).map(|(pid, _)| *pid).collect()
     }
 
-    /// The connection is cut: everyone who waits, in order.
+    /// The connection is cut: everyone who waits, for credit or to be told, in order.
     pub(crate) fn end_all(&mut self) -> Vec<Ticket> {
         self.by_mailbox.clear();
         self.going.clear();
-        std::mem::take(&mut self.waiting).into_keys().collect()
+        let mut tickets: Vec<Ticket> = std::mem::take(&mut self.waiting).into_keys().collect();
+        tickets.extend(std::mem::take(&mut self.untaken).into_values().flatten());
+        tickets.sort_unstable();
+        tickets
     }
 
     /// Credit held and not set aside.

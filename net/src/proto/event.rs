@@ -58,6 +58,13 @@ pub enum Event {
         /// The ticket.
         ticket: Ticket,
     },
+    /// What was sent with this ticket, to be handed over, has been; or was lost.
+    Taken {
+        /// The ticket, which is used up.
+        ticket: Ticket,
+        /// Whether it was lost.
+        lost: bool,
+    },
     /// Whoever has this ticket waits in vain.
     SendFailed {
         /// The ticket, which is used up.
@@ -127,7 +134,7 @@ pub enum Event {
     },
 }
 
-/// Why a wait for credit is in vain.
+/// Why a wait for credit, or to be told, is in vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendFailure {

@@ -16,6 +16,8 @@ pub(crate) const REQUEST: u8 = 14;
 pub(crate) const OUTCOME: u8 = 15;
 pub(crate) const GONE: u8 = 16;
 pub(crate) const NODE: u8 = 17;
+pub(crate) const HAND_OVER: u8 = 18;
+pub(crate) const TAKEN: u8 = 19;
 pub(crate) const HELLO: u8 = 32;
 pub(crate) const CHALLENGE: u8 = 33;
 pub(crate) const PROOF: u8 = 34;
@@ -33,6 +35,11 @@ pub(crate) mod signal {
     pub(crate) const MONITOR: u8 = 6;
     pub(crate) const DEMONITOR: u8 = 7;
     pub(crate) const STOP: u8 = 8;
+}
+
+pub(crate) mod taken {
+    pub(crate) const HANDED_OVER: u8 = 1;
+    pub(crate) const LOST: u8 = 2;
 }
 
 pub(crate) mod cause {

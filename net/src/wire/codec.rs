@@ -194,6 +194,17 @@ fn put_head<'a>(frame: &Frame<'a>, out: &mut Vec<u8>) -> &'a [u8] {
             varint::put(generation.into(), out);
             &[]
         }
+        Frame::HandOver { mailbox, bytes } => {
+            out.push(code::HAND_OVER);
+            put_pid(&mailbox, out);
+            varint::put(bytes, out);
+            &[]
+        }
+        Frame::Taken { mailbox, lost } => {
+            out.push(code::TAKEN);
+            put_pid(&mailbox, out);
+            put_alone(if lost { code::taken::LOST } else { code::taken::HANDED_OVER }, out)
+        }
         Frame::Node { number, name, incarnation, own_number, addresses } => {
             out.push(code::NODE);
             varint::put(number.into(), out);

@@ -76,6 +76,17 @@ impl<'a> Fields<'a> {
             (code::GONE, _) => {
                 Frame::Gone { slot: self.number_u32("slot")?, generation: self.number_u32("generation")? }
             }
+            (code::HAND_OVER, _) => {
+                Frame::HandOver { mailbox: self.pid()?, bytes: self.number("bytes to hand over")? }
+            }
+            (code::TAKEN, _) => Frame::Taken {
+                mailbox: self.pid()?,
+                lost: match self.code("what became of a message")? {
+                    (code::taken::HANDED_OVER, _) => false,
+                    (code::taken::LOST, _) => true,
+                    unknown => return Err(unknown_code("what became of a message", unknown)),
+                },
+            },
             (code::NODE, _) => Frame::Node {
                 number: self.number_u32("number of a node")?,
                 name: self.payload()?,

@@ -44,6 +44,20 @@ pub enum Frame<'a> {
         /// Bytes of payload that may be sent to it.
         bytes: u64,
     },
+    /// One message may be sent to a mailbox that holds none: it is handed over, and [`Frame::Taken`] says so.
+    HandOver {
+        /// The mailbox.
+        mailbox: WirePid,
+        /// Bytes of payload that it may have.
+        bytes: u64,
+    },
+    /// What became of the first message not yet told of that was to be handed over.
+    Taken {
+        /// The mailbox.
+        mailbox: WirePid,
+        /// Whether it was lost, and not handed over.
+        lost: bool,
+    },
     /// Someone waits for room in a mailbox of the peer's.
     Want {
         /// The mailbox.
@@ -158,6 +172,8 @@ impl Frame<'_> {
             Self::Outcome { .. } => FrameKind::Outcome,
             Self::Gone { .. } => FrameKind::Gone,
             Self::Node { .. } => FrameKind::Node,
+            Self::HandOver { .. } => FrameKind::HandOver,
+            Self::Taken { .. } => FrameKind::Taken,
             Self::Greeting(greeting) => greeting.kind(),
         }
     }
@@ -199,6 +215,10 @@ pub enum FrameKind {
     Gone,
     /// [`Frame::Node`]
     Node,
+    /// [`Frame::HandOver`]
+    HandOver,
+    /// [`Frame::Taken`]
+    Taken,
     /// [`Greeting::Hello`]
     Hello,
     /// [`Greeting::Challenge`]
@@ -228,8 +248,10 @@ impl FrameKind {
             | Self::Request
             | Self::Outcome
             | Self::Gone
-            | Self::Node => Lane::Ordinary,
+            | Self::Node
+            | Self::Taken => Lane::Ordinary,
             Self::Credit
+            | Self::HandOver
             | Self::Heartbeat
             | Self::Goodbye
             | Self::Want
@@ -266,6 +288,8 @@ impl fmt::Display for FrameKind {
             Self::Outcome => "outcome",
             Self::Gone => "gone",
             Self::Node => "node",
+            Self::HandOver => "hand over",
+            Self::Taken => "taken",
             Self::Hello => "hello",
             Self::Challenge => "challenge",
             Self::Proof => "proof",

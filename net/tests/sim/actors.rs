@@ -110,7 +110,7 @@ impl World {
             let message = Outgoing { type_number, payload: &payload };
             let sent = match ticket {
                 None => connection.try_send(tables, near, target.pid, message),
-                Some(ticket) => connection.send_with(ticket, tables, near, target.pid, message),
+                Some(ticket) => connection.send_with(ticket, tables, near, target.pid, message).map(drop),
             };
             let asked = right.map(|right| right.number);
             if sent.is_err() {

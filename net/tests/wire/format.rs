@@ -101,7 +101,7 @@ fn the_documents_tables_of_codes_are_the_codecs() {
             assert_eq!(row[2] == "payload", bytes.len() > 33, "{name}");
         }
     }
-    assert_eq!((frames.len(), signals.len(), reasons.len()), (23, 8, 10));
+    assert_eq!((frames.len(), signals.len(), reasons.len()), (25, 8, 10));
 }
 
 #[test]

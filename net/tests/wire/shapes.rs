@@ -15,7 +15,7 @@ pub(crate) struct Shape {
     payload: Vec<u8>,
 }
 
-const VARIANTS: u8 = 14;
+const VARIANTS: u8 = 16;
 const DETAILS: u8 = 10;
 
 /// Any frame that may be sent.
@@ -69,6 +69,8 @@ impl Shape {
                 own_number: low(n[0]),
                 addresses: payload,
             },
+            13 => Frame::HandOver { mailbox: pair.to, bytes: n[10] },
+            14 => Frame::Taken { mailbox: pair.to, lost: n[10] % 2 == 1 },
             _ => Frame::Goodbye { cause: self.goodbye_cause() },
         }
     }

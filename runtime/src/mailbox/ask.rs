@@ -158,7 +158,7 @@ impl<M: From<S>, T, S> Ask<'_, M, T, S> {
         };
         push.poll(cx, take_reply, |error| match error {
             SendError::Full { to, limit, .. } => AskError::Full { to, limit },
-            SendError::Closed { .. } => AskError::Down(ExitReason::NoProc),
+            SendError::Closed { .. } | SendError::Lost { .. } => AskError::Down(ExitReason::NoProc),
             SendError::Timeout { to, .. } => AskError::Timeout { to, after: limit(pid, timeout) },
             SendError::NoConnection { to, .. } | SendError::Unknown { to } => AskError::NoConnection { to },
             SendError::NotEncoded { to, .. } => AskError::NotEncoded { to },

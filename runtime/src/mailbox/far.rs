@@ -38,7 +38,9 @@ struct Place<M> {
     /// `None` for a reservation.
     message: Option<M>,
     pair: Pair,
+    /// Of the wait for room; once the message is on its way, of the wait until it is handed over.
     ticket: Option<Ticket>,
+    is_sent: bool,
 }
 
 impl<M> Place<M> {
@@ -97,8 +99,8 @@ impl Drop for Kept<'_> {
     }
 }
 
-/// Encodes and sends on room that is kept.
-fn go<M: 'static, E: Encode<M>>(to: &Pid<M>, pair: Pair, message: M) -> Result<(), SendError<M>> {
+/// Encodes and sends on room that is kept. With a ticket, the message is to be handed over.
+fn go<M: 'static, E: Encode<M>>(to: &Pid<M>, pair: Pair, message: M) -> Result<Option<Ticket>, SendError<M>> {
     let Some(remote) = remote_of(to) else { return Err(refused(to, Refusal::NoConnection, message)) };
     let kept = Kept(remote, pair);
     let mut bytes = Vec::new();
@@ -108,6 +110,11 @@ fn go<M: 'static, E: Encode<M>>(to: &Pid<M>, pair: Pair, message: M) -> Result<(
     // Used from here on.
     let _ = ManuallyDrop::new(kept);
     remote.send(pair, std::any::type_name::<M>(), bytes).map_err(|_| SendError::Unknown { to: pair.to })
+}
+
+/// As [`go`], for one who does not wait until it is handed over.
+fn go_on<M: 'static, E: Encode<M>>(to: &Pid<M>, pair: Pair, message: M) -> Result<(), SendError<M>> {
+    go::<M, E>(to, pair, message).map(|ticket| end_wait(to, pair, ticket))
 }
 
 fn long<M>(sent: Result<(), SendError<M>>) -> Long<M> {
@@ -121,7 +128,7 @@ impl<M: 'static, E: Encode<M>> Way<M> for Far<M, E> {
         }
         let pair = pair_of(to, sender);
         match keep(to, pair) {
-            Ok(()) => go::<M, E>(to, pair, message),
+            Ok(()) => go_on::<M, E>(to, pair, message),
             Err(refusal) => Err(refused(to, refusal, message)),
         }
     }
@@ -131,7 +138,8 @@ impl<M: 'static, E: Encode<M>> Way<M> for Far<M, E> {
             Err(SendError::Full { message, .. }) => message.into_inner(),
             other => return long(other),
         };
-        let place = Place { message: Some(message), pair: pair_of(to, sender), ticket: None };
+        let pair = pair_of(to, sender);
+        let place = Place { message: Some(message), pair, ticket: None, is_sent: false };
         *waiter = place.settle();
         Self::poll_send(to, waiter, cx)
     }
@@ -139,13 +147,26 @@ impl<M: 'static, E: Encode<M>> Way<M> for Far<M, E> {
     fn poll_send(to: &Pid<M>, waiter: &mut Waiter, cx: &mut Context<'_>) -> Long<M> {
         // SAFETY: only `send` above makes waiters for this route's sends.
         let Some(place) = (unsafe { Place::<M>::of(waiter) }) else { return Poll::Ready(None) };
-        let (pair, kept) = (place.pair, poll_room(to, place.pair, &mut place.ticket, cx));
-        let Poll::Ready(kept) = kept else { return Poll::Pending };
-        let Some(message) = Self::take_back(to, waiter.finish()) else { return Poll::Ready(None) };
-        long(match kept {
+        let pair = place.pair;
+        if place.is_sent {
+            let Poll::Ready(taken) = poll_taken(to, pair, &mut place.ticket, cx) else {
+                return Poll::Pending;
+            };
+            Self::give_up(to, waiter.finish());
+            return long(taken);
+        }
+        let Poll::Ready(kept) = poll_room(to, pair, &mut place.ticket, cx) else { return Poll::Pending };
+        let Some(message) = place.message.take() else { return Poll::Ready(None) };
+        let sent = match kept {
             Ok(()) => go::<M, E>(to, pair, message),
             Err(error) => Err(error.map(|()| message)),
-        })
+        };
+        if let Ok(Some(ticket)) = sent {
+            (place.ticket, place.is_sent) = (Some(ticket), true);
+            return Self::poll_send(to, waiter, cx);
+        }
+        Self::give_up(to, waiter.finish());
+        long(sent.map(drop))
     }
 
     fn take_back(to: &Pid<M>, waiter: Waiter) -> Option<M> {
@@ -167,7 +188,7 @@ impl<M: 'static, E: Encode<M>> Way<M> for Far<M, E> {
     ) -> Poll<Result<(), SendError<()>>> {
         if waiter.is_new() {
             let pair = pair_of(to, super::send::current(to.header()));
-            *waiter = Place::<M> { message: None, pair, ticket: None }.settle();
+            *waiter = Place::<M> { message: None, pair, ticket: None, is_sent: false }.settle();
         }
         // SAFETY: only this function makes waiters for this route's reservations.
         let Some(place) = (unsafe { Place::<M>::of(waiter) }) else { return Poll::Pending };
@@ -183,7 +204,7 @@ impl<M: 'static, E: Encode<M>> Way<M> for Far<M, E> {
     }
 
     fn send_reserved(to: &Pid<M>, message: M, sender: u64) -> Result<(), SendError<M>> {
-        go::<M, E>(to, pair_of(to, sender), message)
+        go_on::<M, E>(to, pair_of(to, sender), message)
     }
 
     fn unreserve(to: &Pid<M>) {
@@ -216,6 +237,30 @@ fn poll_room<M>(
         Poll::Ready(kept) => {
             *ticket = None;
             Poll::Ready(kept.map_err(|refusal| refused(to, refusal, ())))
+        }
+    }
+}
+
+/// Waits until a message that has been sent is handed over. Ready, the ticket is spent.
+fn poll_taken<M>(
+    to: &Pid<M>,
+    pair: Pair,
+    ticket: &mut Option<Ticket>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), SendError<M>>> {
+    let (Some(sent), Some(remote)) = (*ticket, remote_of(to)) else { return Poll::Ready(Ok(())) };
+    match remote.poll_taken(pair, sent, cx) {
+        Poll::Pending => {
+            note_wait(Wait::Permit);
+            Poll::Pending
+        }
+        Poll::Ready(taken) => {
+            *ticket = None;
+            // The message is not here any more.
+            Poll::Ready(taken.map_err(|refusal| match refusal {
+                Refusal::NoConnection => SendError::Unknown { to: pair.to },
+                _ => SendError::Lost { to: pair.to },
+            }))
         }
     }
 }

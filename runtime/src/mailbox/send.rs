@@ -15,6 +15,7 @@ use crate::cell::explored::Room;
 use crate::cell::header::{Header, Wait};
 use crate::cell::parcel::Parcel;
 use crate::cell::pid::Pid;
+use crate::cell::proxy::Proxy;
 use crate::cell::state::Overflow;
 use crate::dead_letter::{DeadLetter, DeadLetterCause};
 use crate::error::SendError;
@@ -48,7 +49,8 @@ impl<M> Pid<M> {
     ///
     /// # Cancel safety
     /// While the future waits, whoever makes room takes the message over, so a dropped future may
-    /// have been delivered. [`Send::take_back`] tells; [`Pid::reserve`] is the form for `select!`.
+    /// have been delivered. [`Send::take_back`] tells; [`Pid::reserve`] is the form for `select!`. One to an
+    /// actor of another node whose capacity is 0 may be on its way to be handed over.
     ///
     /// # Errors
     /// The message comes back: [`SendError::Closed`] when the actor has ended, `NodeStopped` when
@@ -109,7 +111,8 @@ impl<M> Pid<M> {
     ///
     /// # Errors
     /// As for [`Pid::send`], and [`SendError::Timeout`]. Exact: either the message was accepted, or
-    /// it comes back.
+    /// it comes back; only one that is to be handed over on another node may be on its way there when the time
+    /// is over, [`SendError::Unknown`].
     pub async fn send_timeout(&self, message: M, within: Duration) -> Result<(), SendError<M>> {
         let node = self.header().node();
         let mut deadline: Option<Deadline> = None;
@@ -128,6 +131,8 @@ impl<M> Pid<M> {
                 Some(message) => {
                     Err(SendError::Timeout { to: self.id(), message: Undelivered::new(message) })
                 }
+                // It is on its way to another node, to be handed over there.
+                None if Proxy::of(self.header()).is_some() => Err(SendError::Unknown { to: self.id() }),
                 None => Ok(()),
             })
         })

@@ -43,12 +43,12 @@
 //!
 //!     fn unreserve(&self, _: Pair) {}
 //!
-//!     fn send(&self, pair: Pair, _: &'static str, bytes: Vec<u8>) -> Result<(), Cut> {
+//!     fn send(&self, pair: Pair, _: &'static str, bytes: Vec<u8>) -> Result<Option<Ticket>, Cut> {
 //!         let (there, pid) = self.0.get().ok_or(Cut::new())?;
 //!         for byte in bytes {
 //!             there.receive(pair.from, pid, byte).map_err(|_| Cut::new())?;
 //!         }
-//!         Ok(())
+//!         Ok(None)
 //!     }
 //!
 //!     fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut> {
@@ -184,11 +184,20 @@ pub trait Remote: Send + Sync {
     /// it kept.
     fn unreserve(&self, pair: Pair);
 
-    /// Sends an encoded message on room that was kept, by whomever. `kind` names its type.
+    /// Sends an encoded message on room that was kept, by whomever. `kind` names its type. With a ticket, the
+    /// message is to be handed over: [`poll_taken`](Self::poll_taken) says when it is, and who does not
+    /// want to know [gives the ticket up](Self::give_up).
     ///
     /// # Errors
     /// [`Cut`] when the connection is lost.
-    fn send(&self, pair: Pair, kind: &'static str, bytes: Vec<u8>) -> Result<(), Cut>;
+    fn send(&self, pair: Pair, kind: &'static str, bytes: Vec<u8>) -> Result<Option<Ticket>, Cut>;
+
+    /// Waits until a message has been handed over. A refusal: it will not be, or nobody knows. Ready, the
+    /// ticket is spent.
+    fn poll_taken(&self, pair: Pair, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+        let _ = (pair, ticket, cx);
+        Poll::Ready(Ok(()))
+    }
 
     /// Sends a signal; it needs no room.
     ///

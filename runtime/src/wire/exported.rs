@@ -259,7 +259,7 @@ fn refused<M>(error: &SendError<M>, rights: Vec<RightRef>) -> DeliverError {
             DeliverError::NoConnection { to: *to, rights }
         }
         SendError::NotEncoded { to, .. } => DeliverError::NotEncoded { to: *to, rights },
-        SendError::Closed { to, .. } | SendError::Timeout { to, .. } => {
+        SendError::Closed { to, .. } | SendError::Timeout { to, .. } | SendError::Lost { to } => {
             DeliverError::Closed { to: *to, rights }
         }
     }

@@ -186,7 +186,7 @@ impl Remote for End {
         }
     }
 
-    fn send(&self, pair: Pair, kind: &'static str, bytes: Vec<u8>) -> Result<(), Cut> {
+    fn send(&self, pair: Pair, kind: &'static str, bytes: Vec<u8>) -> Result<Option<Ticket>, Cut> {
         let wire = self.0.upgrade().ok_or(Cut::new())?;
         if wire.loses.load(Ordering::SeqCst) || !wire.up.load(Ordering::SeqCst) {
             return Err(Cut::new());
@@ -198,7 +198,7 @@ impl Remote for End {
         wire.sent.fetch_add(1, Ordering::SeqCst);
         export.kept = export.kept.saturating_sub(1);
         export.grant.receive(pair.from, Msg::Number(number)).unwrap();
-        Ok(())
+        Ok(None)
     }
 
     fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut> {

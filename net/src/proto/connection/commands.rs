@@ -91,7 +91,7 @@ impl Connection {
         to: FarPid,
         message: Outgoing<'_>,
     ) -> Result<(), CommandError> {
-        self.deliver(tables, from, to, message, None)
+        self.deliver(tables, from, to, message, None).map(drop)
     }
 
     /// Takes the credit that a message of `bytes` needs, now or not at all: nobody waits in line. The
@@ -127,7 +127,15 @@ impl Connection {
         Ok(admission)
     }
 
-    /// Sends a message with a ticket that may go.
+    /// Whether a mailbox of the peer's is known to hold nothing: messages are handed over.
+    #[must_use]
+    pub fn is_handing_over(&self, mailbox: FarId) -> bool {
+        self.purses.is_handing_over(mailbox)
+    }
+
+    /// Sends a message with a ticket that may go. True: it is to be handed over, and
+    /// [`Event::Taken`](super::super::Event::Taken) will say with this ticket that it was, or
+    /// [`Event::SendFailed`](super::super::Event::SendFailed) that it will not be.
     ///
     /// # Errors
     /// When the ticket may not go or is for something else, and where the command makes no sense.
@@ -139,7 +147,7 @@ impl Connection {
         from: NearId,
         to: FarPid,
         message: Outgoing<'_>,
-    ) -> Result<(), CommandError> {
+    ) -> Result<bool, CommandError> {
         self.deliver(tables, from, to, message, Some(ticket))
     }
 
@@ -184,6 +192,35 @@ impl Connection {
         let proof = tables.exports.export(mailbox)?;
         self.grants.grant(now, mailbox, proof, messages, bytes)?;
         self.push(&Frame::Credit { mailbox: mailbox.wire(proof), messages, bytes });
+        Ok(())
+    }
+
+    /// Lets the peer send one message, of `bytes` at most, that is to be handed over. Say with
+    /// [`taken`](Self::taken) what became of it, before the next.
+    ///
+    /// # Errors
+    /// As for [`grant`](Self::grant).
+    pub fn grant_to_hand_over(
+        &mut self,
+        now: Duration,
+        tables: &mut Tables,
+        mailbox: NearId,
+        bytes: u64,
+    ) -> Result<(), CommandError> {
+        self.must_be_open()?;
+        let proof = tables.exports.export(mailbox)?;
+        self.grants.grant(now, mailbox, proof, 1, bytes)?;
+        self.push(&Frame::HandOver { mailbox: mailbox.wire(proof), bytes });
+        Ok(())
+    }
+
+    /// Tells the peer that its message was handed over, or lost.
+    ///
+    /// # Errors
+    /// `NoConnection`.
+    pub fn taken(&mut self, tables: &Tables, mailbox: NearId, lost: bool) -> Result<(), CommandError> {
+        self.must_be_open()?;
+        self.push(&Frame::Taken { mailbox: mailbox.wire(tables.exports.proof_of(mailbox)), lost });
         Ok(())
     }
 
@@ -332,7 +369,7 @@ impl Connection {
         to: FarPid,
         Outgoing { type_number, payload }: Outgoing<'_>,
         ticket: Option<Ticket>,
-    ) -> Result<(), CommandError> {
+    ) -> Result<bool, CommandError> {
         self.must_be_open()?;
         self.types.may_send(type_number)?;
         self.must_fit(FrameKind::Send, payload.len())?;
@@ -344,8 +381,9 @@ impl Connection {
             None => {}
         }
         tables.exports.export(from)?;
+        let mut is_told = false;
         if let Some(ticket) = ticket {
-            self.purses.use_up(ticket, bytes);
+            is_told = self.purses.use_up(ticket, bytes);
         } else if let Err(want) = self.purses.take_now(to, bytes) {
             self.want(to, want);
             return Err(CommandError::Full { mailbox: to.id });
@@ -354,7 +392,7 @@ impl Connection {
         self.counters.sent += 1;
         self.push(&Frame::Send { pair, type_number, payload });
         self.check_outbox();
-        Ok(())
+        Ok(is_told)
     }
 
     fn want(&mut self, to: FarPid, want: Option<Want>) {

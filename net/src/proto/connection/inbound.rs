@@ -75,6 +75,19 @@ impl Connection {
                 self.handle_gone(FarId { slot, generation });
                 Ok(())
             }
+            Frame::HandOver { mailbox, bytes } => {
+                let mailbox = of_peer(&mailbox)?;
+                self.purses.handle_hand_over(mailbox, bytes)?;
+                self.let_go(mailbox);
+                Ok(())
+            }
+            Frame::Taken { mailbox, lost } => {
+                let mailbox = of_peer(&mailbox)?;
+                let out_of_place = Violation::OutOfPlace { kind: frame.kind() };
+                let ticket = self.purses.handle_taken(mailbox.id).ok_or(out_of_place)?;
+                self.events.push_back(Event::Taken { ticket, lost });
+                Ok(())
+            }
             Frame::Node { number, name, incarnation, own_number, addresses } => {
                 let (node, addresses) = introductions::read(name, incarnation, own_number, addresses)?;
                 if let Some(node) = self.introductions.hear(&self.peer, number, node)? {
@@ -253,6 +266,9 @@ impl Connection {
         }
         for mailbox in self.purses.pids_of(far) {
             self.fail_sends(mailbox);
+        }
+        for ticket in self.purses.end_untaken(far) {
+            self.events.push_back(Event::SendFailed { ticket, why: SendFailure::Ended });
         }
         self.pairs.forget_far(far);
     }
