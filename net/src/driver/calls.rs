@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::core::{Core, Shared};
 use super::error::ConnectError;
@@ -103,12 +103,16 @@ impl Shared {
 
     /// Takes what calls at an address.
     async fn accept(&self, mut listener: Box<dyn Listener>) {
+        let mut told = false;
         loop {
             let duplex = match listener.accept().await {
                 Ok(duplex) => duplex,
                 Err(error) if error.is_temporary() => {
-                    tracing::warn!(target: "wharf::net", node = %self.me.name, %error, "a call was not taken");
-                    tokio::time::sleep(PAUSE).await;
+                    // Once, and not for each pause that it lasts.
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(target: "wharf::net", node = %self.me.name, %error, "no calls are taken for now");
+                    }
+                    sleep(PAUSE).await;
                     continue;
                 }
                 Err(error) => {
@@ -116,19 +120,21 @@ impl Shared {
                     return;
                 }
             };
+            told = false;
             let Some(nonce) = nonce() else { continue };
             let mut core = self.lock();
             if core.stopping {
                 return;
             }
             let now = self.now();
-            match core.proto.accepted(now, nonce, &duplex.binding) {
+            match core.proto.accepted(now, duplex.origin, nonce, &duplex.binding) {
                 Some(conn) => self.carry(&mut core, conn, duplex),
                 None => {
-                    tracing::warn!(target: "wharf::net", node = %self.me.name, at = %duplex.remote, "too many strangers: a call was not taken");
+                    tracing::warn!(target: "wharf::net", node = %self.me.name, at = %duplex.remote, "this node takes no calls");
                 }
             }
             drop(core);
+            // It has a time limit, and another may have made way.
             self.clock.notify_one();
         }
     }

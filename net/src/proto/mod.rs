@@ -48,7 +48,7 @@ pub use self::error::{CommandError, Violation};
 pub use self::event::{EndCause, Event, SendFailure};
 pub use self::handshake::{Acquaintance, ClusterKey, Handshake, HandshakeError, Introduction, Progress};
 pub use self::ids::{FarId, FarPid, Identity, NAME_BYTES, NearId, NodeName};
-pub use self::node::{ConnId, Node, NodeEvent};
+pub use self::node::{ConnId, Node, NodeEvent, Origin};
 pub use self::peer::{Command, PeerState};
 pub use self::reason::{Reason, Signal};
 pub use self::replies::{AnswerWith, Reply};
