@@ -19,7 +19,6 @@ use crate::proto::{
     AnswerWith, ConnId, EndCause, Event, FarPid, Identity, NearId, NodeEvent, NodeName, Reason, Reply,
     SendFailure, Signal, TypeState,
 };
-use crate::wire::GoodbyeCause;
 
 /// What came for an actor here.
 #[derive(Debug)]
@@ -266,17 +265,17 @@ impl Shared {
             }
             DeliverError::Decode(error) => {
                 tracing::error!(target: "wharf::net", node = %self.me.name, peer = %key.0, message = kind, %error, "the peer sent bytes that are no message: its connection ends");
-                self.break_off(key);
+                self.break_off(key, "a message that is none");
             }
             _ => bury(),
         }
     }
 
     /// The peer broke the protocol in a way that only the driver sees.
-    fn break_off(&self, key: &PeerKey) {
+    fn break_off(&self, key: &PeerKey, what: &'static str) {
         let mut core = self.lock();
         _ = core.with(self, key, |it, _| {
-            it.stop(GoodbyeCause::BrokenProtocol);
+            it.accuse(what);
             Ok(())
         });
         // It does not stand any more, and has its last words to write.
@@ -332,7 +331,7 @@ impl Shared {
         let Some(number) = clash else {
             drop(core);
             tracing::error!(target: "wharf::net", node = %self.me.name, peer = %peer, number = peer.number, "the peer has the number of another node that is known here: its connection ends");
-            return self.break_off(&key);
+            return self.break_off(&key, "the number of another node as its own");
         };
         if !core.peers.contains_key(&key) {
             let exchange: Arc<dyn Exchange> = Arc::new(Wires::new(self.this.clone(), key.clone(), number));

@@ -334,8 +334,8 @@ impl Net {
         }
     }
 
-    /// Lets other nodes find an actor of this one by `name`, for as long as it lives. An actor may be exported
-    /// once for each type of message that it is known by: see [`Pid::narrow`].
+    /// Lets other nodes find an actor of this one by `name`, for as long as it lives. An actor may be
+    /// exported once for each type of message that it is known by: see [`Pid::narrow`].
     ///
     /// # Errors
     /// [`ExportError`].

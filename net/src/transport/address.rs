@@ -185,7 +185,9 @@ mod tests {
         {
             assert!(matches!(refused(text), AddressError::NoPort { .. }), "{text}");
         }
-        for text in ["tcp://:80", "tcp://::1:80", "tcp://[::1:80", "tcp://a/b:80", "tcp://a b:80", "tcp://[h]:80"] {
+        for text in
+            ["tcp://:80", "tcp://::1:80", "tcp://[::1:80", "tcp://a/b:80", "tcp://a b:80", "tcp://[h]:80"]
+        {
             assert!(matches!(refused(text), AddressError::NoHost { .. }), "{text}");
         }
     }

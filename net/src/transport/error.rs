@@ -82,8 +82,8 @@ impl TransportError {
         }
     }
 
-    /// Whether it may be otherwise soon, so that taking calls should go on after a pause: there are no descriptors
-    /// left, say. Only when the listener itself is none any more there is no use in that.
+    /// Whether it may be otherwise soon, so that taking calls should go on after a pause: there are no
+    /// descriptors left, say. Only when the listener itself is none any more there is no use in that.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
@@ -95,7 +95,8 @@ impl TransportError {
     }
 }
 
-/// Whether an error of `accept` is about the one who called, who has gone: the next call can be taken at once.
+/// Whether an error of `accept` is about the one who called, who has gone: the next call can be taken at
+/// once.
 pub(super) fn is_about_caller(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
@@ -137,7 +138,9 @@ mod tests {
             assert!(of_code(code).is_temporary(), "{code}");
         }
         // A transport's own error is about whoever called.
-        assert!(TransportError::Io { address: address(), source: io::Error::other("bad hello") }.is_temporary());
+        assert!(
+            TransportError::Io { address: address(), source: io::Error::other("bad hello") }.is_temporary()
+        );
         for code in [9, 22, 88] {
             assert!(!of_code(code).is_temporary(), "{code}");
         }

@@ -11,7 +11,8 @@
 //! | `error.rs` | what can go wrong |
 //!
 //! A transport delivers bytes in order, and says when the other end is gone. Who is at the other end, and
-//! whether bytes were changed, is for the protocol to find out. `net/tests/transports.rs` is one suite for all.
+//! whether bytes were changed, is for the protocol to find out. `net/tests/transports.rs` is one suite for
+//! all.
 
 mod address;
 mod error;
@@ -37,10 +38,10 @@ use crate::proto::Origin;
 /// A future on the heap.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A transport connection: bytes in order, both ways, each by itself: a writer that is shut down has the other
-/// end read to the end of what was written, while the other direction goes on. Dropped, it is closed; unless the
-/// writer was shut down and all that came was read, the other end may be told of an error. Of what was written and
-/// not yet read there is a bounded amount on the way: then the writer waits.
+/// A transport connection: bytes in order, both ways, each by itself: a writer that is shut down has the
+/// other end read to the end of what was written, while the other direction goes on. Dropped, it is closed;
+/// unless the writer was shut down and all that came was read, the other end may be told of an error. Of what
+/// was written and not yet read there is a bounded amount on the way: then the writer waits.
 #[non_exhaustive]
 pub struct Duplex {
     /// What the other end writes.
@@ -52,8 +53,8 @@ pub struct Duplex {
     pub binding: Vec<u8>,
     /// Who is at the other end, for logs.
     pub remote: String,
-    /// Where it calls from: when there are too many strangers, those who call from the same place make way first.
-    /// Of no account for a connection that was dialled.
+    /// Where it calls from: when there are too many strangers, those who call from the same place make way
+    /// first. Of no account for a connection that was dialled.
     pub origin: Origin,
 }
 
@@ -88,8 +89,8 @@ pub trait Listener: Send {
     /// Nothing is lost.
     ///
     /// # Errors
-    /// When no call can be taken now. If that is [temporary](TransportError::is_temporary) it is tried again after
-    /// a pause; else the listener is of no use any more.
+    /// When no call can be taken now. If that is [temporary](TransportError::is_temporary) it is tried again
+    /// after a pause; else the listener is of no use any more.
     fn accept(&mut self) -> BoxFuture<'_, Result<Duplex, TransportError>>;
 
     /// Where it listens, with what was left open filled in.

@@ -1,17 +1,18 @@
 //! The file of a Unix socket: how it comes into its place, and how it goes.
 //!
-//! Words: the *place* is the path that others call. A socket there is *live* if somebody listens, which is tried by
-//! calling; else it is *dead*, left behind by a program that was killed.
+//! Words: the *place* is the path that others call. A socket there is *live* if somebody listens, which is
+//! tried by calling; else it is *dead*, left behind by a program that was killed.
 //!
 //! 1. A socket is bound, has its mode and listens in a directory that is its owner's alone, and comes into
 //!    its place by `link`, which replaces nothing. So nobody else can ever call it, and one in its place that
 //!    refuses is dead for good: none is there before it listens.
-//! 2. Its owner takes it out of the place before it stops listening. So no owner is about to remove a dead one.
+//! 2. Its owner takes it out of the place before it stops listening. So no owner is about to remove a dead
+//!    one.
 //! 3. A dead one is removed only by who has the lock of the directory, and has looked once more with it.
 //!
-//! Why nobody's live socket is ever removed: an owner removes its own, which is live and so replaced by nobody. Whoever
-//! removes another has found it dead under the lock; until it is gone its owner does not touch it (2), no
-//! other may remove it (3), and nothing takes its place while it is there (1).
+//! Why nobody's live socket is ever removed: an owner removes its own, which is live and so replaced by
+//! nobody. Whoever removes another has found it dead under the lock; until it is gone its owner does not
+//! touch it (2), no other may remove it (3), and nothing takes its place while it is there (1).
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;

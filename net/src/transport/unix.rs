@@ -5,10 +5,11 @@ use super::{Address, BoxFuture, Duplex, Listener, Transport, TransportError};
 /// The transport of addresses `unix:PATH`.
 ///
 /// The socket's file is its owner's alone from the first moment, and is removed with the listener. One that a
-/// program left behind which is dead is replaced; a live one never is, nor any other file. Only programs of the
-/// same user, and of root, are let in.
+/// program left behind which is dead is replaced; a live one never is, nor any other file. Only programs of
+/// the same user, and of root, are let in.
 ///
-/// A path has 107 bytes at most, and that of its directory 97: for a moment there is a directory beside the file.
+/// A path has 107 bytes at most, and that of its directory 97: for a moment there is a directory beside the
+/// file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unix;
 
@@ -91,7 +92,10 @@ mod socket {
     fn path(of: &Address) -> Result<&Path, TransportError> {
         let text = of.rest();
         if text.len() > PATH_BYTES {
-            return Err(bad(of, format!("a socket's path has {PATH_BYTES} bytes at most, this {}", text.len())));
+            return Err(bad(
+                of,
+                format!("a socket's path has {PATH_BYTES} bytes at most, this {}", text.len()),
+            ));
         }
         if text.contains('\0') {
             return Err(bad(of, "a path has no zero bytes"));

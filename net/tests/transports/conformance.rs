@@ -183,11 +183,7 @@ async fn where_one_listens_is_in_use<G: Ground>(ground: G) {
 }
 
 /// Takes calls until one says this, then takes up its words.
-async fn until_said(
-    listener: &mut dyn wharf_net::transport::Listener,
-    word: &[u8],
-    most: usize,
-) -> Duplex {
+async fn until_said(listener: &mut dyn wharf_net::transport::Listener, word: &[u8], most: usize) -> Duplex {
     for _ in 0..most {
         let mut taken = listener.accept().await.unwrap();
         let mut heard = vec![0; word.len()];

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::net::TcpSocket;
 use tokio::runtime::Builder;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wharf_net::driver;
 use wharf_net::transport::{Address, Duplex, Listener, Mem, Tcp, Transport};
 
@@ -144,6 +144,17 @@ pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
             return;
         }
         give_way().await;
+    }
+    panic!("never: {what}");
+}
+
+/// Lets virtual time go on until something is true.
+pub(crate) async fn in_time(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..100_000_u32 {
+        if is_so() {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
     }
     panic!("never: {what}");
 }

@@ -3,19 +3,16 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::time::sleep;
 use wharf_net::driver::{Key, Net};
 use wharf_net::proto::Config;
 use wharf_net::transport::Address;
 use wharf_runtime::wire::{DecodeError, Decoder, EncodeError, Encoder, Field, Tracer, Wire};
 use wharf_runtime::{Mailbox, Node, Pid, Reply};
 
-use crate::grounds::{Ground, eventually};
+use crate::grounds::{Ground, eventually, in_time};
 
 /// The key of the honest.
 pub(crate) const KEY: [u8; 32] = [7; 32];
-/// How often it is looked, under virtual time, whether something has come true.
-const LOOKS: u32 = 100_000;
 
 /// What the actors here take: bytes, of which they tell the number.
 #[derive(Debug)]
@@ -127,19 +124,8 @@ impl<G: Ground> House<G> {
     /// The same, where time goes on.
     pub(crate) async fn is_unharmed_in_time(&self) {
         self.is_well().await;
-        self.until("nothing is left", || self.is_quiet()).await;
+        in_time("nothing is left", || self.is_quiet()).await;
         assert_eq!(self.net.peers(), ["friend"]);
-    }
-
-    /// Lets virtual time go on until something is true.
-    pub(crate) async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        for _ in 0..LOOKS {
-            if is_so() {
-                return;
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
-        panic!("never: {what}: {:?}", self.net.counts());
     }
 
     pub(crate) async fn close(self) {

@@ -18,7 +18,8 @@ type Lines = Arc<Mutex<Vec<String>>>;
 
 impl Log {
     pub(crate) fn keep() -> Self {
-        // While somebody wants what is logged, no thread finds it switched off because another's log has just ended.
+        // While somebody wants what is logged, no thread finds it switched off because another's log has just
+        // ended.
         static SINK: Once = Once::new();
         SINK.call_once(|| _ = tracing::subscriber::set_global_default(Keeper(None)));
         let lines = Lines::default();

@@ -1,7 +1,7 @@
 //! A message that is nested too deep: four mebibytes of it.
 
 use serde::{Deserialize, Serialize};
-use wharf_net::proto::EndCause;
+use wharf_net::proto::{EndCause, Violation};
 use wharf_runtime::wire::{DecodeError, Decoder, EncodeError, Encoder, Field, Tracer, Wire};
 use wharf_runtime::{Mailbox, Pid};
 
@@ -72,22 +72,25 @@ async fn until_sent(mut mailbox: Mailbox<Deep>) {
 }
 
 async fn four_mebibytes_of_nesting_end_their_senders_connection<G: Ground>(ground: G) {
-    let house = House::open(ground, patient()).await;
+    let mut config = patient();
+    config.frame_bytes = 8 << 20;
+    let house = House::open(ground, config.clone()).await;
     let actor: Pid<Deep> = house.net.node().spawn_fn(until_sent);
     house.net.export("deep", &actor).unwrap();
-    let sender = join(&house.ground, "sender", KEY, patient());
+    let sender = join(&house.ground, "sender", KEY, config.clone());
     sender.connect(&house.at.to_string()).await.unwrap();
     let far = sender.lookup::<Deeper>("deep@house").await.unwrap();
     let (down, accused) = (house.net.monitor_node("sender"), sender.monitor_node("house"));
     far.send(Deeper).await.unwrap();
-    assert_eq!(down.await.node, "sender");
+    let cause = down.await.cause;
+    assert!(matches!(cause, Some(EndCause::Violation(Violation::Nonsense { .. }))), "{cause:?}");
     assert_eq!(accused.await.cause, Some(EndCause::Accused));
     sender.node().stop().await;
 
     // What is not so deep arrives.
     house.is_well().await;
     assert!(actor.is_alive());
-    let honest = join(&house.ground, "honest", KEY, patient());
+    let honest = join(&house.ground, "honest", KEY, config);
     honest.connect(&house.at.to_string()).await.unwrap();
     let far = honest.lookup::<Deep>("deep@house").await.unwrap();
     far.send(Deep(Nested(Some(Box::new(Nested(None)))))).await.unwrap();

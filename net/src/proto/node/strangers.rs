@@ -1,18 +1,18 @@
 //! Strangers: where they call from, and who makes way when there are as many as may be.
 //!
 //! A stranger is whoever has called and has not yet shown who it is. A node has room for so many at a time
-//! ([`Config::strangers`](crate::proto::Config::strangers)). When all of it is taken the newcomer gets in all the
-//! same, and of the most crowded origin the one that came first makes way: whoever fills the room from one place
-//! takes it from itself, and an origin that has no more than its even share loses nobody.
+//! ([`Config::strangers`](crate::proto::Config::strangers)). When all of it is taken the newcomer gets in all
+//! the same, and of the most crowded origin the one that came first makes way: whoever fills the room from
+//! one place takes it from itself, and an origin that has no more than its even share loses nobody.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::ConnId;
 
-/// Where a call comes from, as far as that tells one caller from another: the network address, without the port;
-/// for calls from inside this machine, this machine. Of an IPv6 address the first 64 bits count, as one host
-/// commonly has all that begin so.
+/// Where a call comes from, as far as that tells one caller from another: the network address, without the
+/// port; for calls from inside this machine, this machine. Of an IPv6 address the first 64 bits count, as one
+/// host commonly has all that begin so.
 ///
 /// # Examples
 /// ```
@@ -43,8 +43,8 @@ impl Origin {
     }
 }
 
-/// Who makes way for a newcomer where `most` have room; `None` while there is some. `strangers` are those who are
-/// there, in the order in which they came.
+/// Who makes way for a newcomer where `most` have room; `None` while there is some. `strangers` are those who
+/// are there, in the order in which they came.
 pub(super) fn makes_way(strangers: &[(ConnId, Origin)], newcomer: Origin, most: usize) -> Option<ConnId> {
     if strangers.len() < most {
         return None;
