@@ -28,6 +28,12 @@ impl Core {
     pub(super) fn is_called(&self, conn: ConnId) -> bool {
         self.called.contains(&conn)
     }
+
+    /// Where a node is to be called: nowhere, once this one stops.
+    fn addresses_to_call(&self, peer: &NodeName) -> Vec<Address> {
+        let known = self.addresses.get(peer).filter(|_| !self.stopping);
+        known.cloned().unwrap_or_default()
+    }
 }
 
 impl Shared {
@@ -40,7 +46,7 @@ impl Shared {
     pub(super) fn dial(&self, peer: NodeName) {
         let Some(this) = self.this.upgrade() else { return };
         self.tokio.spawn(async move {
-            let addresses = this.lock().addresses.get(&peer).cloned().unwrap_or_default();
+            let addresses = this.lock().addresses_to_call(&peer);
             let mut opened = None;
             for address in addresses {
                 match this.open(&address).await {
@@ -56,6 +62,8 @@ impl Shared {
             }
             let mut core = this.lock();
             let now = this.now();
+            // A node that stops has nothing to say to others any more.
+            opened = opened.filter(|_| !core.stopping);
             match (opened, nonce()) {
                 (Some(duplex), Some(nonce)) => {
                     core.dial_errors.remove(&peer);

@@ -1,5 +1,6 @@
 //! The transports that the suites run on, and how tests run.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
@@ -146,6 +147,17 @@ pub(crate) async fn eventually(what: &str, is_so: impl Fn() -> bool) {
         give_way().await;
     }
     panic!("never: {what}");
+}
+
+/// Gives way until two things are equal.
+pub(crate) async fn eventually_eq<T: PartialEq + Debug>(look: impl Fn() -> T, expected: T) {
+    for _ in 0..LOOKS {
+        if look() == expected {
+            return;
+        }
+        give_way().await;
+    }
+    panic!("never {expected:?}, but {:?}", look());
 }
 
 /// Lets virtual time go on until something is true.

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use wharf_net::driver::{Key, Net};
+use wharf_net::driver::{Counts, Key, Net};
 use wharf_net::proto::Config;
 use wharf_net::transport::Address;
 use wharf_runtime::wire::{DecodeError, Decoder, EncodeError, Encoder, Field, Tracer, Wire};
 use wharf_runtime::{Mailbox, Node, Pid, Reply};
 
-use crate::grounds::{Ground, eventually, in_time};
+use crate::grounds::{Ground, eventually_eq, in_time};
 
 /// The key of the honest.
 pub(crate) const KEY: [u8; 32] = [7; 32];
@@ -79,6 +79,12 @@ pub(crate) fn join(ground: &impl Ground, name: &str, key: [u8; 32], config: Conf
     ground.join(Net::builder(Key::new(key)).config(config)).join(&node).unwrap()
 }
 
+/// Strangers, peers and transports.
+fn counts(net: &Net) -> [usize; 3] {
+    let Counts { strangers, peers, transports, .. } = net.counts();
+    [strangers, peers, transports]
+}
+
 impl<G: Ground> House<G> {
     pub(crate) async fn open(ground: G, config: Config) -> Self {
         let net = join(&ground, "house", KEY, config.clone());
@@ -108,30 +114,23 @@ impl<G: Ground> House<G> {
         assert_eq!(counter.ask(|reply| Count { bytes, reply }).await, Ok(1000));
     }
 
-    /// Whether nothing is left of strangers, nor of anybody but the friend.
-    fn is_quiet(&self) -> bool {
-        let counts = self.net.counts();
-        (counts.strangers, counts.peers, counts.transports) == (0, 1, 1)
-    }
-
-    /// All is as if the attack had not been.
+    /// All is as if the attack had not been: nothing is left of strangers, nor of anybody but the friend.
     pub(crate) async fn is_unharmed(&self) {
         self.is_well().await;
-        eventually("nothing is left", || self.is_quiet()).await;
+        eventually_eq(|| counts(&self.net), [0, 1, 1]).await;
         assert_eq!(self.net.peers(), ["friend"]);
     }
 
     /// The same, where time goes on.
     pub(crate) async fn is_unharmed_in_time(&self) {
         self.is_well().await;
-        in_time("nothing is left", || self.is_quiet()).await;
+        in_time("nothing is left", || counts(&self.net) == [0, 1, 1]).await;
         assert_eq!(self.net.peers(), ["friend"]);
     }
 
     pub(crate) async fn close(self) {
         self.friend.node().stop().await;
         self.net.node().stop().await;
-        let counts = self.net.counts();
-        assert_eq!((counts.strangers, counts.peers, counts.transports), (0, 0, 0));
+        assert_eq!(counts(&self.net), [0, 0, 0]);
     }
 }

@@ -82,29 +82,40 @@ impl Intruder {
     /// Shows who it is, as an honest caller does; gives what it said.
     pub(crate) async fn shake(&mut self, me: Identity, key: [u8; 32]) -> Result<Said, HandshakeError> {
         let introduction = Introduction::new(me, ClusterKey::new(key));
-        let mut handshake = Handshake::dial(NOW, introduction, [9; 32], &Config::default());
-        let mut said = Said::new();
+        self.carry_out(Handshake::dial(NOW, introduction, [9; 32], &Config::default())).await
+    }
+
+    /// Shows who it is to who has called it.
+    pub(crate) async fn answer(&mut self, me: Identity, key: [u8; 32]) -> Result<Said, HandshakeError> {
+        let introduction = Introduction::new(me, ClusterKey::new(key));
+        self.carry_out(Handshake::listen(NOW, introduction, [9; 32], &Config::default())).await
+    }
+
+    async fn carry_out(&mut self, mut handshake: Handshake) -> Result<Said, HandshakeError> {
+        let (mut said, mut done) = (Said::new(), false);
         loop {
             let mut out = Vec::new();
             if handshake.poll_transmit(&mut out) {
                 self.say(&out).await.map_err(|_| HandshakeError::Closed)?;
                 said.push(out);
             }
+            if done {
+                return Ok(said);
+            }
             let bytes = self.hear().await;
             if bytes.is_empty() {
                 return Err(HandshakeError::Closed);
             }
             let mut input = &bytes[..];
-            while !input.is_empty() {
-                match handshake.handle_bytes(NOW, &mut input)? {
-                    Progress::More => {}
-                    Progress::Identified(_) => _ = handshake.accept(),
-                    Progress::Done(_) => {
-                        self.heard = input.to_vec();
-                        return Ok(said);
-                    }
-                }
+            while !input.is_empty() && !done {
+                done = match handshake.handle_bytes(NOW, &mut input)? {
+                    Progress::More => false,
+                    Progress::Identified(_) => handshake.accept().is_some(),
+                    Progress::Done(_) => true,
+                };
             }
+            // What is left is the connection's.
+            self.heard = input.to_vec();
         }
     }
 

@@ -100,7 +100,9 @@ async fn a_connection_that_is_closed_inside_a_frame_leaves_nothing<G: Ground>(gr
             drop(intruder);
         } else {
             intruder.fall_silent().await;
-            assert_eq!(intruder.until_cut().await, b"");
+            let heard = intruder.until_cut().await;
+            // The whole word may still have been answered.
+            assert!(heard.is_empty() || cut == word.len());
         }
     }
     house.is_unharmed().await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::Level;
 use wharf_net::driver::ConnectError;
 use wharf_net::proto::{Config, EndCause};
@@ -132,6 +132,34 @@ fn a_peer_that_does_not_finish_a_frame_is_cut_off() {
         assert!(goodbye_in(&ghost.until_cut().await).is_some());
         house.is_unharmed_in_time().await;
         house.close().await;
+    });
+}
+
+/// A node stopped, and called its peer anew while its last words waited to leave.
+#[test]
+fn a_node_that_stops_calls_nobody_any_more() {
+    run_in_virtual_time(async {
+        let ground = InMem::default();
+        let mut listener = ground.transport().listen(&ground.address()).await.unwrap();
+        let net = join(&ground, "caller", KEY, Config::default());
+        let take = async {
+            let mut taken = Intruder::taken(listener.accept().await.unwrap());
+            taken.answer(identity("deaf"), KEY).await.unwrap();
+            taken
+        };
+        let (called, mut taken) = tokio::join!(net.connect("mem:here"), take);
+        assert_eq!(called.unwrap(), "deaf");
+        // More answers than there is room for on the way: the peer does not read.
+        for number in 1..=20_000 {
+            let lookup = Request::Lookup { name: Payload(b"x"), type_name: Payload(b"y") };
+            taken.say(&frame(&Frame::Request { number, request: lookup })).await.unwrap();
+        }
+        net.node().stop().await;
+        assert_eq!(net.counts().transports, 0);
+        sleep(Duration::from_secs(LONG.into())).await;
+        drop((net, taken));
+        let called = timeout(Duration::from_secs(1), listener.accept()).await;
+        assert!(called.is_err(), "it called");
     });
 }
 
