@@ -5,10 +5,10 @@
 //! actor, [`Net::lookup`] finds it as `name@node`. The pid that comes of it is a pid like any other.
 
 pub use wharf_net::driver::{
-    Builder, ConnectError, ExportError, FarDetail, FarLookupError, Key, KeyError, Net, NetError, NodeDown,
-    NodeMonitor, SpawnOnError,
+    Builder, ConnectError, Counts, ExportError, FarDetail, FarLookupError, Key, KeyError, Net, NetError,
+    NodeDown, NodeMonitor, SpawnOnError,
 };
-pub use wharf_net::proto::{Config, EndCause, HandshakeError, TypeRefusal};
+pub use wharf_net::proto::{Config, EndCause, HandshakeError, Origin, TypeRefusal};
 pub use wharf_net::transport::{
     Address, AddressError, BoxFuture, Duplex, Listener, Mem, Tcp, Transport, TransportError, Unix,
 };

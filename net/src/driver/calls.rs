@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::core::{Core, Shared};
 use super::error::ConnectError;
@@ -28,6 +28,11 @@ impl Core {
     pub(super) fn is_called(&self, conn: ConnId) -> bool {
         self.called.contains(&conn)
     }
+
+    /// Where a node is to be called: nowhere, once this one stops.
+    fn addresses_to_call(&self, peer: &NodeName) -> Vec<Address> {
+        if self.stopping { Vec::new() } else { self.addresses.of(peer) }
+    }
 }
 
 impl Shared {
@@ -40,7 +45,7 @@ impl Shared {
     pub(super) fn dial(&self, peer: NodeName) {
         let Some(this) = self.this.upgrade() else { return };
         self.tokio.spawn(async move {
-            let addresses = this.lock().addresses.of(&peer);
+            let addresses = this.lock().addresses_to_call(&peer);
             let mut opened = None;
             for address in addresses {
                 match this.open(&address).await {
@@ -56,6 +61,8 @@ impl Shared {
             }
             let mut core = this.lock();
             let now = this.now();
+            // A node that stops has nothing to say to others any more.
+            opened = opened.filter(|_| !core.stopping);
             match (opened, nonce()) {
                 (Some(duplex), Some(nonce)) => {
                     core.dial_errors.remove(&peer);
@@ -103,12 +110,16 @@ impl Shared {
 
     /// Takes what calls at an address.
     async fn accept(&self, mut listener: Box<dyn Listener>) {
+        let mut told = false;
         loop {
             let duplex = match listener.accept().await {
                 Ok(duplex) => duplex,
                 Err(error) if error.is_temporary() => {
-                    tracing::warn!(target: "wharf::net", node = %self.me.name, %error, "a call was not taken");
-                    tokio::time::sleep(PAUSE).await;
+                    // Once, and not for each pause that it lasts.
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(target: "wharf::net", node = %self.me.name, %error, "no calls are taken for now");
+                    }
+                    sleep(PAUSE).await;
                     continue;
                 }
                 Err(error) => {
@@ -116,19 +127,21 @@ impl Shared {
                     return;
                 }
             };
+            told = false;
             let Some(nonce) = nonce() else { continue };
             let mut core = self.lock();
             if core.stopping {
                 return;
             }
             let now = self.now();
-            match core.proto.accepted(now, nonce, &duplex.binding) {
+            match core.proto.accepted(now, duplex.origin, nonce, &duplex.binding) {
                 Some(conn) => self.carry(&mut core, conn, duplex),
                 None => {
-                    tracing::warn!(target: "wharf::net", node = %self.me.name, at = %duplex.remote, "too many strangers: a call was not taken");
+                    tracing::warn!(target: "wharf::net", node = %self.me.name, at = %duplex.remote, "this node takes no calls");
                 }
             }
             drop(core);
+            // It has a time limit, and another may have made way.
             self.clock.notify_one();
         }
     }

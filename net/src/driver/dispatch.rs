@@ -16,7 +16,6 @@ use crate::proto::{
     AnswerWith, ConnId, EndCause, Event, FarPid, Identity, NearId, NodeEvent, NodeName, Reason, Reply,
     SendFailure, Signal, TypeState,
 };
-use crate::wire::GoodbyeCause;
 
 /// What came for an actor here.
 #[derive(Debug)]
@@ -274,17 +273,17 @@ impl Shared {
             }
             DeliverError::Decode(error) => {
                 tracing::error!(target: "wharf::net", node = %self.me.name, peer = %key.0, message = kind, %error, "the peer sent bytes that are no message: its connection ends");
-                self.break_off(key);
+                self.break_off(key, "a message that is none");
             }
             _ => bury(),
         }
     }
 
     /// The peer broke the protocol in a way that only the driver sees.
-    pub(super) fn break_off(&self, key: &PeerKey) {
+    pub(super) fn break_off(&self, key: &PeerKey, what: &'static str) {
         let mut core = self.lock();
         _ = core.with(self, key, |it, _| {
-            it.stop(GoodbyeCause::BrokenProtocol);
+            it.accuse(what);
             Ok(())
         });
         // It does not stand any more, and has its last words to write.
@@ -336,7 +335,7 @@ impl Shared {
         if let Err(why) = core.meet(self, peer) {
             drop(core);
             tracing::error!(target: "wharf::net", node = %self.me.name, peer = %peer, number = peer.number, ?why, "the peer can't be known here, where another has its number or there are too many: its connection ends");
-            return self.break_off(&key);
+            return self.break_off(&key, "a number that another node has");
         }
         let old = core.forget_earlier(&key);
         core.introduce_oneself(self, &key);

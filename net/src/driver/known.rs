@@ -155,7 +155,7 @@ impl Shared {
         if *known != node {
             drop(core);
             tracing::error!(target: "wharf::net", node = %self.me.name, peer = %key.0, number, "the peer said of two nodes that they have one number: its connection ends");
-            self.break_off(key);
+            self.break_off(key, "two nodes under one number");
         }
     }
 

@@ -17,6 +17,8 @@ use crate::transport::Duplex;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 * 1024;
+/// Bytes that are read at once as long as it is not known from whom.
+const STRANGER_READ_BYTES: usize = 2 * 1024;
 /// With so much told and not yet acted on, the reader waits.
 const MOST_EVENTS: usize = 4096;
 /// How long the last bytes of a connection have to leave: whoever does not read them loses them.
@@ -53,7 +55,7 @@ impl Shared {
 }
 
 async fn read(this: &Shared, conn: ConnId, mut reader: Box<dyn AsyncRead + Send + Unpin>) {
-    let mut buffer = vec![0; READ_BYTES];
+    let mut buffer = vec![0; STRANGER_READ_BYTES];
     loop {
         let count = match reader.read(&mut buffer).await {
             Ok(0) => return,
@@ -63,7 +65,7 @@ async fn read(this: &Shared, conn: ConnId, mut reader: Box<dyn AsyncRead + Send 
                 return;
             }
         };
-        let mut input = &buffer[..count];
+        let (mut input, mut stands) = (&buffer[..count], false);
         while !input.is_empty() {
             while this.lock().proto.event_count() > MOST_EVENTS {
                 this.pump();
@@ -74,8 +76,12 @@ async fn read(this: &Shared, conn: ConnId, mut reader: Box<dyn AsyncRead + Send 
             let now = this.now();
             core.proto.handle_bytes(now, conn, &mut input);
             core.kick_line(conn);
+            stands = core.proto.is_standing(conn);
             drop(core);
             this.pump();
+        }
+        if stands && buffer.len() < READ_BYTES {
+            buffer = vec![0; READ_BYTES];
         }
     }
 }

@@ -344,8 +344,19 @@ impl Net {
         peers
     }
 
-    /// Lets other nodes find an actor of this one by `name`, for as long as it lives. An actor may be exported
-    /// once for each type of message that it is known by: see [`Pid::narrow`].
+    /// What there is of connections and of those who may become some.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let core = self.shared.lock();
+        Counts {
+            peers: core.peers.keys().filter(|key| core.is_connected(key)).count(),
+            strangers: core.proto.strangers(),
+            transports: core.lines.len(),
+        }
+    }
+
+    /// Lets other nodes find an actor of this one by `name`, for as long as it lives. An actor may be
+    /// exported once for each type of message that it is known by: see [`Pid::narrow`].
     ///
     /// # Errors
     /// [`ExportError`].
@@ -435,6 +446,18 @@ impl fmt::Debug for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Net").field("name", &self.name()).finish_non_exhaustive()
     }
+}
+
+/// What there is of connections at one moment: see [`Net::counts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Nodes that are connected.
+    pub peers: usize,
+    /// Those who have called and have not yet shown who they are: at most [`Config::strangers`].
+    pub strangers: usize,
+    /// Transport connections, those that are being closed included.
+    pub transports: usize,
 }
 
 /// Future of [`Net::monitor_node`]: tells once. Dropped, the monitor is taken off.

@@ -16,7 +16,8 @@ pub struct Config {
     pub handshake: Duration,
     /// Most bytes of a handshake that are read.
     pub handshake_bytes: usize,
-    /// Most handshakes with strangers at a time, in the whole node.
+    /// Most handshakes with strangers at a time, in the whole node: with so many, one from where most call
+    /// makes way for the next. 0: no calls are taken.
     pub strangers: usize,
     /// Longest frame, either way.
     pub frame_bytes: u32,

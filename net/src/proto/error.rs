@@ -72,6 +72,12 @@ pub enum Violation {
         /// The most allowed.
         limit: usize,
     },
+    /// Something that only who uses the connection can judge.
+    #[error("peer sent {what}")]
+    Nonsense {
+        /// What it sent.
+        what: &'static str,
+    },
     /// A name that is no name.
     #[error("peer sent a bad {what}")]
     BadName {

@@ -52,7 +52,7 @@ pub use self::ids::{FarId, FarPid, Identity, NAME_BYTES, NearId, NodeName};
 pub use self::introductions::{
     ADDRESSES_BYTES, FIRST_IN_PAYLOAD, LOST_IN_PAYLOAD, RECEIVER_IN_PAYLOAD, SENDER_IN_PAYLOAD,
 };
-pub use self::node::{ConnId, Node, NodeEvent};
+pub use self::node::{ConnId, Node, NodeEvent, Origin};
 pub use self::peer::{Command, PeerState};
 pub use self::reason::{Reason, Signal};
 pub use self::replies::{AnswerWith, Reply};

@@ -1,10 +1,10 @@
 //! Between machines: TCP, as it is. What goes over it can be read and changed on the way.
 
-use std::io;
-
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Address, BoxFuture, Duplex, Listener, Transport, TransportError};
+use super::error::is_about_caller;
+use super::{Address, AddressError, BoxFuture, Duplex, Listener, Transport, TransportError};
+use crate::proto::Origin;
 
 /// The transport of addresses `tcp://HOST:PORT`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,13 +15,27 @@ struct Taker {
     address: Address,
 }
 
+impl Taker {
+    async fn take(&self) -> Result<Duplex, TransportError> {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, from)) => {
+                    let mut taken = duplex(stream, &from.to_string());
+                    taken.origin = Origin::of(from.ip());
+                    return Ok(taken);
+                }
+                Err(error) if is_about_caller(&error) => {
+                    tracing::debug!(target: "wharf::net", address = %self.address, %error, "a caller has gone");
+                }
+                Err(source) => return Err(TransportError::Io { address: self.address.clone(), source }),
+            }
+        }
+    }
+}
+
 impl Listener for Taker {
     fn accept(&mut self) -> BoxFuture<'_, Result<Duplex, TransportError>> {
-        Box::pin(async {
-            let accepted = self.listener.accept().await;
-            let opened = accepted.and_then(|(stream, from)| duplex(stream, from.to_string()));
-            opened.map_err(|error| TransportError::from_io(&self.address, error))
-        })
+        Box::pin(self.take())
     }
 
     fn address(&self) -> &Address {
@@ -29,11 +43,14 @@ impl Listener for Taker {
     }
 }
 
-fn duplex(stream: TcpStream, remote: String) -> io::Result<Duplex> {
+fn duplex(stream: TcpStream, remote: &str) -> Duplex {
     // The driver coalesces; a small frame must not wait for an acknowledgement.
-    stream.set_nodelay(true)?;
+    if let Err(error) = stream.set_nodelay(true) {
+        // It is slower so, or already over: whoever reads will find that out.
+        tracing::debug!(target: "wharf::net", remote, %error, "small frames may be delayed");
+    }
     let (reader, writer) = stream.into_split();
-    Ok(Duplex::new(reader, writer, format!("tcp {remote}")))
+    Duplex::new(reader, writer, format!("tcp {remote}"))
 }
 
 async fn listen(at: &Address) -> Result<Box<dyn Listener>, TransportError> {
@@ -43,7 +60,7 @@ async fn listen(at: &Address) -> Result<Box<dyn Listener>, TransportError> {
     // The host stays as it was written: others know it by that.
     let host = at.rest().rsplit_once(':').map_or("", |(host, _)| host);
     let address = format!("tcp://{host}:{}", bound.port());
-    let address = address.parse().map_err(|error: super::AddressError| TransportError::BadAddress {
+    let address = address.parse().map_err(|error: AddressError| TransportError::BadAddress {
         address: at.clone(),
         reason: error.to_string(),
     })?;
@@ -62,8 +79,8 @@ impl Transport for Tcp {
     fn dial<'a>(&'a self, to: &'a Address) -> BoxFuture<'a, Result<Duplex, TransportError>> {
         Box::pin(async {
             let stream = TcpStream::connect(to.rest()).await;
-            let opened = stream.and_then(|stream| duplex(stream, to.rest().to_owned()));
-            opened.map_err(|error| TransportError::from_io(to, error))
+            let stream = stream.map_err(|error| TransportError::from_io(to, error))?;
+            Ok(duplex(stream, to.rest()))
         })
     }
 }

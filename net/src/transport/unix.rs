@@ -2,62 +2,69 @@
 
 use super::{Address, BoxFuture, Duplex, Listener, Transport, TransportError};
 
-/// The transport of addresses `unix:/path/to/socket`.
+/// The transport of addresses `unix:PATH`.
 ///
-/// The socket's file is made for its owner alone, and removed with the listener. Only programs of the same
-/// user, and of root, are let in.
+/// The socket's file is its owner's alone from the first moment, and is removed with the listener. One that a
+/// program left behind which is dead is replaced; a live one never is, nor any other file. Only programs of
+/// the same user, and of root, are let in.
+///
+/// A path has 107 bytes at most, and that of its directory 97: for a moment there is a directory beside the
+/// file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unix;
 
 #[cfg(unix)]
 mod socket {
-    use std::fs;
     use std::io;
-    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
+    use std::time::Duration;
 
     use tokio::net::{UnixListener, UnixStream};
+    use tokio::time::sleep;
 
     use super::*;
+    use crate::transport::error::is_about_caller;
+    use crate::transport::socket_file::{Nest, PlaceError, SocketFile};
 
     /// Longest path of a socket on Linux, without the closing zero.
     const PATH_BYTES: usize = 107;
+    /// How long a caller waits for room among those who wait to be taken.
+    const PAUSE: Duration = Duration::from_millis(5);
 
     struct Taker {
-        // Removed before the listener is closed: as long as that is open the file is nobody else's.
-        file: File,
+        // Removed before the listener is closed: see `socket_file.rs`.
+        file: SocketFile,
         listener: UnixListener,
         address: Address,
     }
 
-    /// The socket's file, removed if it is still ours.
-    struct File {
-        path: PathBuf,
-        inode: (u64, u64),
-        owner: u32,
-    }
-
-    impl Drop for File {
-        fn drop(&mut self) {
-            if fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.inode) {
-                // If it can't be removed, the next listener finds it stale.
-                _ = fs::remove_file(&self.path);
+    impl Taker {
+        async fn take(&self) -> Result<Duplex, TransportError> {
+            loop {
+                let stream = match self.listener.accept().await {
+                    Ok((stream, _)) => stream,
+                    Err(error) if is_about_caller(&error) => {
+                        tracing::debug!(target: "wharf::net", address = %self.address, %error, "a caller has gone");
+                        continue;
+                    }
+                    Err(source) => return Err(TransportError::Io { address: self.address.clone(), source }),
+                };
+                match stream.peer_cred() {
+                    Ok(who) if who.uid() == self.file.owner() || who.uid() == 0 => return Ok(duplex(stream)),
+                    Ok(who) => {
+                        tracing::warn!(target: "wharf::net", address = %self.address, uid = who.uid(), "a program of another user called: it is not let in");
+                    }
+                    Err(error) => {
+                        tracing::debug!(target: "wharf::net", address = %self.address, %error, "nobody knows who called");
+                    }
+                }
             }
         }
     }
 
     impl Listener for Taker {
         fn accept(&mut self) -> BoxFuture<'_, Result<Duplex, TransportError>> {
-            Box::pin(async {
-                let failed = |error| TransportError::from_io(&self.address, error);
-                let (stream, _) = self.listener.accept().await.map_err(failed)?;
-                let who = stream.peer_cred().map_err(failed)?;
-                if who.uid() != self.file.owner && who.uid() != 0 {
-                    let reason = format!("a program of user {} called", who.uid());
-                    return Err(TransportError::Denied { address: self.address.clone(), reason });
-                }
-                Ok(duplex(stream))
-            })
+            Box::pin(self.take())
         }
 
         fn address(&self) -> &Address {
@@ -78,14 +85,20 @@ mod socket {
         Duplex::new(reader, writer, remote)
     }
 
+    fn bad(of: &Address, reason: impl Into<String>) -> TransportError {
+        TransportError::BadAddress { address: of.clone(), reason: reason.into() }
+    }
+
     fn path(of: &Address) -> Result<&Path, TransportError> {
-        let bad = |reason: String| TransportError::BadAddress { address: of.clone(), reason };
         let text = of.rest();
         if text.len() > PATH_BYTES {
-            return Err(bad(format!("a socket's path has {PATH_BYTES} bytes at most, this {}", text.len())));
+            return Err(bad(
+                of,
+                format!("a socket's path has {PATH_BYTES} bytes at most, this {}", text.len()),
+            ));
         }
         if text.contains('\0') {
-            return Err(bad("a path has no zero bytes".to_owned()));
+            return Err(bad(of, "a path has no zero bytes"));
         }
         Ok(Path::new(text))
     }
@@ -93,39 +106,34 @@ mod socket {
     pub(super) async fn listen(at: &Address) -> Result<Box<dyn Listener>, TransportError> {
         let path = path(at)?;
         let failed = |error| TransportError::from_io(at, error);
-        let listener = match UnixListener::bind(path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                // Left behind by one that is dead, or in use, or no socket at all.
-                let found = fs::symlink_metadata(path).map_err(failed)?;
-                if !found.file_type().is_socket() {
-                    let reason = "there is a file of another kind".to_owned();
-                    return Err(TransportError::BadAddress { address: at.clone(), reason });
-                }
-                match UnixStream::connect(path).await {
-                    Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                        fs::remove_file(path).map_err(failed)?;
-                        UnixListener::bind(path).map_err(failed)?
-                    }
-                    _ => return Err(TransportError::InUse { address: at.clone() }),
-                }
-            }
-            bound => bound.map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => TransportError::BadAddress {
-                    address: at.clone(),
-                    reason: "its directory is not there".to_owned(),
-                },
-                _ => failed(error),
-            })?,
-        };
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        let found = fs::symlink_metadata(path).map_err(failed)?;
-        let file = File { path: path.to_owned(), inode: (found.dev(), found.ino()), owner: found.uid() };
-        Ok(Box::new(Taker { listener, address: at.clone(), file }))
+        let most = PATH_BYTES - Nest::MORE_BYTES;
+        if Nest::directory_of(path).as_os_str().len() > most {
+            return Err(bad(at, format!("the path of a socket's directory has {most} bytes at most")));
+        }
+        let nest = Nest::beside(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => bad(at, "its directory is not there"),
+            _ => failed(error),
+        })?;
+        let listener = UnixListener::bind(nest.socket()).map_err(failed)?;
+        let placed = SocketFile::place(&nest, path).await;
+        let file = placed.map_err(|error| match error {
+            PlaceError::InUse(source) => TransportError::InUse { address: at.clone(), source },
+            PlaceError::Foreign => bad(at, "there is a file of another kind"),
+            PlaceError::Io(error) => failed(error),
+        })?;
+        Ok(Box::new(Taker { file, listener, address: at.clone() }))
     }
 
     pub(super) async fn dial(to: &Address) -> Result<Duplex, TransportError> {
-        let stream = UnixStream::connect(path(to)?).await;
-        stream.map(duplex).map_err(|error| TransportError::from_io(to, error))
+        let path = path(to)?;
+        loop {
+            match UnixStream::connect(path).await {
+                Ok(stream) => return Ok(duplex(stream)),
+                // As many as may wait to be taken.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(PAUSE).await,
+                Err(error) => return Err(TransportError::from_io(to, error)),
+            }
+        }
     }
 }
 

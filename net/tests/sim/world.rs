@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use wharf_net::proto::{ConnId, EndCause, HandshakeError, NodeEvent, NodeName, PeerState, Violation};
+use wharf_net::proto::{ConnId, EndCause, HandshakeError, NodeEvent, NodeName, Origin, PeerState, Violation};
 use wharf_net::wire::Refusal;
 
 use crate::check::{Books, Totals};
@@ -187,7 +187,8 @@ impl World {
             if !named {
                 self.unnamed.insert((a, ours));
             }
-            let theirs = self.hosts[b].node.as_mut().unwrap().accepted(now, second, b"").unwrap();
+            let theirs =
+                self.hosts[b].node.as_mut().unwrap().accepted(now, Origin::HERE, second, b"").unwrap();
             let wire = self.wires.len();
             self.wires.push(Wire::new([(a, ours), (b, theirs)]));
             self.hosts[a].wires.insert(ours, (wire, 0));

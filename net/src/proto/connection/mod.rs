@@ -210,6 +210,12 @@ impl Connection {
         self.end(ours, Some(cause));
     }
 
+    /// Ends the connection, as whoever uses it found that the peer broke the protocol: it sent `what`.
+    pub fn accuse(&mut self, what: &'static str) {
+        let cause = EndCause::Violation(Violation::Nonsense { what });
+        self.end(cause, Some(GoodbyeCause::BrokenProtocol));
+    }
+
     /// Appends what has to be sent to `out`, whole frames, control first; `false` if there is
     /// nothing. Call it when the transport has room, and only then: what waits is bounded here.
     pub fn poll_transmit(&mut self, out: &mut Vec<u8>) -> bool {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::strangers::{Origin, makes_way};
 use super::{Call, ConnId, Line, Node, NodeEvent};
 use crate::proto::connection::Connection;
 use crate::proto::error::CommandError;
@@ -67,17 +68,26 @@ impl Node {
         self.call_failed(now, peer, None, false);
     }
 
-    /// Somebody called. `None`: there are too many strangers, close the transport.
+    /// Somebody called, from `origin`. Where there are as many strangers as may be, one of the most crowded
+    /// origin makes way: it is refused as busy. `None`: this node takes no calls at all, close the transport.
     ///
     /// `nonce` must be random, and is never used again. `binding`: see [`Introduction`].
-    pub fn accepted(&mut self, now: Duration, nonce: [u8; NONCE_BYTES], binding: &[u8]) -> Option<ConnId> {
-        let strangers =
-            self.lines.values().filter(|line| matches!(line, Line::Shaking { call: Call::Theirs, .. }));
-        if strangers.count() >= self.config.strangers {
+    pub fn accepted(
+        &mut self,
+        now: Duration,
+        origin: Origin,
+        nonce: [u8; NONCE_BYTES],
+        binding: &[u8],
+    ) -> Option<ConnId> {
+        if self.config.strangers == 0 {
             return None;
         }
+        let there: Vec<(ConnId, Origin)> = self.strangers_there().collect();
+        if let Some(first) = makes_way(&there, origin, self.config.strangers) {
+            self.refuse(now, first, Refusal::Busy);
+        }
         let handshake = Handshake::listen(now, self.introduction(binding), nonce, &self.config);
-        Some(self.add_line(handshake, Call::Theirs))
+        Some(self.add_line(handshake, Call::Theirs(origin)))
     }
 
     fn add_line(&mut self, handshake: Handshake, call: Call) -> ConnId {
@@ -121,10 +131,7 @@ impl Node {
         let call = call.clone();
         match self.judge(conn, &call, identity) {
             Verdict::Refuse(refusal) => {
-                if let Some(Line::Shaking { handshake, .. }) = self.lines.get_mut(&conn) {
-                    handshake.refuse(refusal);
-                }
-                self.handshake_failed(now, conn, HandshakeError::Refusing(refusal));
+                self.refuse(now, conn, refusal);
                 false
             }
             Verdict::Accept { replaces, abandons } => {
@@ -146,13 +153,20 @@ impl Node {
         }
     }
 
+    fn refuse(&mut self, now: Duration, conn: ConnId, refusal: Refusal) {
+        if let Some(Line::Shaking { handshake, .. }) = self.lines.get_mut(&conn) {
+            handshake.refuse(refusal);
+        }
+        self.handshake_failed(now, conn, HandshakeError::Refusing(refusal));
+    }
+
     fn judge(&self, conn: ConnId, call: &Call, identity: &Identity) -> Verdict {
         if !self.roster.has_room_for(&identity.name) {
             return Verdict::Refuse(Refusal::Busy);
         }
         let Some(peer) = self.roster.get(&identity.name) else { return Verdict::ACCEPT };
         match call {
-            Call::Theirs => peer.judge_theirs(&self.me, identity),
+            Call::Theirs(_) => peer.judge_theirs(&self.me, identity),
             Call::Ours(_) => peer.judge_ours(identity, conn),
             Call::ToWhomever => peer.judge_unnamed(identity),
         }

@@ -9,14 +9,17 @@
 //! | `calls.rs` | from a call to a connection |
 //! | `commands.rs` | what the driver asks for, and what becomes of it |
 //! | `roster.rs` | the other nodes that are remembered |
+//! | `strangers.rs` | where strangers come from, and who makes way |
 //! | `event.rs` | what the driver is told |
 
 mod calls;
 mod commands;
 mod event;
 mod roster;
+mod strangers;
 
 pub use self::event::{ConnId, NodeEvent};
+pub use self::strangers::Origin;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -48,7 +51,8 @@ enum Line {
 /// Whose call a handshake is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Call {
-    Theirs,
+    /// Theirs, from there.
+    Theirs(Origin),
     Ours(NodeName),
     /// Ours, to an address: it is not known yet who will answer.
     ToWhomever,
@@ -247,6 +251,26 @@ impl Node {
     #[must_use]
     pub fn open_lines(&self) -> usize {
         self.lines.values().filter(|line| !matches!(line, Line::Leaving(_))).count()
+    }
+
+    /// Strangers: those who have called and have not yet shown who they are.
+    #[must_use]
+    pub fn strangers(&self) -> usize {
+        self.strangers_there().count()
+    }
+
+    /// In the order in which they came.
+    fn strangers_there(&self) -> impl Iterator<Item = (ConnId, Origin)> {
+        self.lines.iter().filter_map(|(conn, line)| match line {
+            Line::Shaking { call: Call::Theirs(origin), .. } => Some((*conn, *origin)),
+            _ => None,
+        })
+    }
+
+    /// Whether the bytes of a transport are those of a node that has shown who it is.
+    #[must_use]
+    pub fn is_standing(&self, conn: ConnId) -> bool {
+        matches!(self.lines.get(&conn), Some(Line::Standing(_)))
     }
 
     /// Moves a connection's events to the node's, and sees whether it has ended.
