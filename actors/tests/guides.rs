@@ -94,7 +94,8 @@ fn variant_of<'a>(line: &'a str, name: &str) -> Option<&'a str> {
 
 /// What the recorded API says is an error.
 fn errors_in(api: &str) -> Vec<String> {
-    let lines = api.lines().filter_map(|line| line.split_once("core::error::Error for ")).map(|(_, path)| path);
+    let lines =
+        api.lines().filter_map(|line| line.split_once("core::error::Error for ")).map(|(_, path)| path);
     lines.filter_map(|path| path.split('<').next()?.rsplit("::").next()).map(ToOwned::to_owned).collect()
 }
 
@@ -127,7 +128,8 @@ fn api() -> String {
 /// All sources of the libraries, as one text.
 fn sources() -> String {
     let mut text = String::new();
-    let mut folders: Vec<_> = ["src", "../runtime/src", "../net/src"].map(|folder| here().join(folder)).into();
+    let mut folders: Vec<_> =
+        ["src", "../runtime/src", "../net/src"].map(|folder| here().join(folder)).into();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -17,19 +17,53 @@ use crate::method::{Answer, Method, Parameter};
 
 /// Types of the standard library that are not `Send`, or make others not `Send`.
 const LOCAL: &[&str] = &[
-    "Cell", "LazyCell", "MutexGuard", "NonNull", "OnceCell", "Rc", "Ref", "RefCell", "RefMut",
-    "RwLockReadGuard", "RwLockWriteGuard", "UnsafeCell", "const", "mut",
+    "Cell",
+    "LazyCell",
+    "MutexGuard",
+    "NonNull",
+    "OnceCell",
+    "Rc",
+    "Ref",
+    "RefCell",
+    "RefMut",
+    "RwLockReadGuard",
+    "RwLockWriteGuard",
+    "UnsafeCell",
+    "const",
+    "mut",
 ];
 
 /// What else stands in a type that is spelled with the standard library's names alone.
 const SPELLED: &[&str] = &[
-    "Arc", "Mutex", "RwLock", "Weak", "alloc", "boxed", "cell", "collections", "core", "ptr", "rc", "std",
-    "string", "sync", "vec",
+    "Arc",
+    "Mutex",
+    "RwLock",
+    "Weak",
+    "alloc",
+    "boxed",
+    "cell",
+    "collections",
+    "core",
+    "ptr",
+    "rc",
+    "std",
+    "string",
+    "sync",
+    "vec",
 ];
 
 /// Types that can be written as bytes when what is in them can.
 const CONTAINERS: &[&str] = &[
-    "BTreeMap", "BTreeSet", "BinaryHeap", "Box", "HashMap", "HashSet", "LinkedList", "Option", "Result", "Vec",
+    "BTreeMap",
+    "BTreeSet",
+    "BinaryHeap",
+    "Box",
+    "HashMap",
+    "HashSet",
+    "LinkedList",
+    "Option",
+    "Result",
+    "Vec",
     "VecDeque",
 ];
 
@@ -94,7 +128,8 @@ impl Interface {
                 };
             }
         });
-        let state = actor.map(|actor| quote_spanned!(actor.span()=> #wharf::macro_support::state::<#actor>();));
+        let state =
+            actor.map(|actor| quote_spanned!(actor.span()=> #wharf::macro_support::state::<#actor>();));
         let plain = plain.iter().map(|(method, ty)| self.part(method, ty));
         quote! {
             #[doc(hidden)]
