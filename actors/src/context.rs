@@ -279,6 +279,9 @@ impl<M: Send + 'static> Context<M> {
     /// Runs `future` beside this actor, and handles what it gives as the message that `message`
     /// makes. A panic in it ends this actor as one of its own would. It ends with this actor.
     ///
+    /// # Cancel safety
+    /// As for [`Context::spawn_task`].
+    ///
     /// # Examples
     /// ```
     /// use wharf::prelude::*;

@@ -81,7 +81,7 @@ impl<const N: usize> Sample for Owning<N> {
     }
 }
 
-/// Has an actor that `start` makes receive all messages, half of them before it looks for any.
+/// Has an actor that `start` makes receive all messages; now it waits for them, now they for it.
 async fn receives_all<S: Sample>(start: impl FnOnce(Spawn) -> Pid<S>) {
     let alive = Arc::new(());
     let receiver = start(Spawn::new().capacity(Capacity::Unbounded));
