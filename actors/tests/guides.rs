@@ -106,11 +106,10 @@ fn errors_of(source: &str) -> Vec<String> {
     for line in source.lines() {
         derived |= line.starts_with("#[derive(") && line.contains("thiserror::Error");
         let item = ["pub enum ", "pub struct "].iter().find_map(|kind| line.strip_prefix(kind));
-        if let Some(item) = item {
-            if std::mem::take(&mut derived) {
-                let name = item.split(|c: char| !c.is_alphanumeric()).next().unwrap();
-                errors.push(name.to_owned());
-            }
+        let Some(item) = item else { continue };
+        if std::mem::take(&mut derived) {
+            let name = item.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+            errors.push(name.to_owned());
         }
     }
     errors
