@@ -11,7 +11,8 @@ use crate::{Context, Unheard};
 /// An actor: state, and what it does with each message.
 ///
 /// Implement the hooks with plain `async fn`. Messages are handled one at a time; while a handler
-/// awaits, the next message waits.
+/// awaits, the next message waits. Only `handle` must be there; `#[wharf::actor]` writes it, and takes
+/// the other hooks by their names.
 ///
 /// # Examples
 /// ```
@@ -64,12 +65,75 @@ pub trait Actor: Send + Sized + 'static {
 
     /// Whether it wants this message now. What it refuses waits, in order, and is offered again
     /// before each later message: a selective receive.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// struct Door {
+    ///     locked: bool,
+    /// }
+    ///
+    /// #[wharf::actor]
+    /// impl Door {
+    ///     fn accepts(&self, msg: &DoorMsg) -> bool {
+    ///         !self.locked || matches!(msg, DoorMsg::Unlock { .. })
+    ///     }
+    ///
+    ///     async fn unlock(&mut self) {
+    ///         self.locked = false;
+    ///     }
+    ///
+    ///     async fn open(&mut self) -> bool {
+    ///         !self.locked
+    ///     }
+    /// }
+    ///
+    /// wharf::block_on(async {
+    ///     let door = wharf::spawn(Door { locked: true });
+    ///     let visitor = door.clone();
+    ///     let opened = wharf::spawn_fn(async move |_: Mailbox<()>| {
+    ///         // Waits until somebody unlocks.
+    ///         assert_eq!(visitor.open().await, Ok(true));
+    ///     });
+    ///     door.unlock().await.unwrap();
+    ///     assert_eq!(opened.stopped().await, ExitReason::Normal);
+    /// });
+    /// ```
     fn accepts(&self, msg: &Self::Msg) -> bool {
         let _ = msg;
         true
     }
 
     /// A monitored actor has ended.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// struct Watch(Option<Reply<ExitReason>>);
+    ///
+    /// #[wharf::actor]
+    /// impl Watch {
+    ///     async fn watch(&mut self, job: Pid<()>, reply: Reply<ExitReason>, cx: &mut Context<WatchMsg>) {
+    ///         self.0 = Some(reply);
+    ///         cx.monitor(&job);
+    ///     }
+    ///
+    ///     async fn handle_down(&mut self, down: Down, _: &mut Context<WatchMsg>) -> Result<(), ExitReason> {
+    ///         if let Some(reply) = self.0.take() {
+    ///             let _ = reply.send(down.reason);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// wharf::block_on(async {
+    ///     let watch = wharf::spawn(Watch(None));
+    ///     let job = wharf::spawn_fn(async |_: Mailbox<()>| ExitReason::custom("done"));
+    ///     assert_eq!(watch.watch(job).await, Ok(ExitReason::custom("done")));
+    /// });
+    /// ```
     fn handle_down(
         &mut self,
         down: Down,

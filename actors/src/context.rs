@@ -13,6 +13,10 @@ use wharf_runtime::{
 use crate::task::{self, Task};
 
 /// An actor's own side: its address, its end, its links, monitors and timers.
+///
+/// Each hook of an [`Actor`](crate::Actor) is given it. A method made a message by `#[wharf::actor]` has
+/// it by naming a parameter for it, anywhere: `cx: &mut Context<CounterMsg>`. Processes have a
+/// [`Mailbox`] instead, which can do the same.
 #[derive(Debug)]
 pub struct Context<M> {
     pub(crate) mailbox: Mailbox<M>,
@@ -201,6 +205,43 @@ impl<M: Send + 'static> Context<M> {
     /// # Errors
     /// [`StashFull`] gives the message back: it holds as many as the mailbox, unless
     /// [`Spawn::save_limit`](crate::Spawn::save_limit) says otherwise.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// /// Writes nothing before it knows where to.
+    /// struct Writer(Option<Pid<String>>);
+    ///
+    /// enum WriterMsg {
+    ///     Open(Pid<String>),
+    ///     Write(String),
+    /// }
+    ///
+    /// impl Actor for Writer {
+    ///     type Msg = WriterMsg;
+    ///
+    ///     async fn handle(&mut self, msg: WriterMsg, cx: &mut Context<WriterMsg>) -> Result<(), ExitReason> {
+    ///         match (msg, &self.0) {
+    ///             (WriterMsg::Open(to), _) => {
+    ///                 self.0 = Some(to);
+    ///                 cx.unstash_all();
+    ///             }
+    ///             (WriterMsg::Write(line), Some(to)) => to.send(line).await?,
+    ///             (early, None) => cx.stash(early)?,
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// wharf::block_on(async {
+    ///     let mut paper = Node::current().unwrap().guest::<String>();
+    ///     let writer = wharf::spawn(Writer(None));
+    ///     writer.send(WriterMsg::Write("early".into())).await.unwrap();
+    ///     writer.send(WriterMsg::Open(paper.pid().clone())).await.unwrap();
+    ///     assert_eq!(paper.receive().await.as_deref(), Some("early"));
+    /// });
+    /// ```
     pub fn stash(&mut self, message: M) -> Result<(), StashFull<M>> {
         self.mailbox.stash(message)
     }
@@ -218,7 +259,12 @@ impl<M: Send + 'static> Context<M> {
     }
 
     /// Runs `future` beside this actor. Its result, or that it panicked, comes as the message that
-    /// `message` makes; exactly one comes, unless the task is cancelled. It ends with this actor.
+    /// `message` makes; exactly one comes, unless the task is cancelled. It ends with this actor. An
+    /// example is at [`Context::pipe_to_self`], which differs in what a panic does.
+    ///
+    /// # Cancel safety
+    /// When the task is cancelled, or this actor ends, `future` is dropped at its next await, and no
+    /// message comes: see [`Task::cancel`].
     pub fn spawn_task<F>(
         &self,
         future: F,
@@ -232,6 +278,9 @@ impl<M: Send + 'static> Context<M> {
 
     /// Runs `future` beside this actor, and handles what it gives as the message that `message`
     /// makes. A panic in it ends this actor as one of its own would. It ends with this actor.
+    ///
+    /// # Cancel safety
+    /// As for [`Context::spawn_task`].
     ///
     /// # Examples
     /// ```
@@ -283,6 +332,42 @@ impl<M: Send + 'static> Context<M> {
 
     /// Handles each item of `stream` as the message that `item` makes. Where the mailbox is full the
     /// stream waits. It ends with this actor, and a panic in it ends this actor.
+    ///
+    /// # Cancel safety
+    /// When the task is cancelled, or this actor ends, the stream is dropped with all that is left in it,
+    /// and with the one item that waits for room, if any, unless that was accepted. The items before it
+    /// have been accepted, and none comes after it.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// struct Sum(u64);
+    ///
+    /// #[wharf::actor]
+    /// impl Sum {
+    ///     async fn started(&mut self, cx: &mut Context<SumMsg>) -> Result<(), ExitReason> {
+    ///         cx.attach_stream(futures::stream::iter([1, 2, 3]), |by| SumMsg::Add { by });
+    ///         Ok(())
+    ///     }
+    ///
+    ///     #[one_way]
+    ///     async fn add(&mut self, by: u64) {
+    ///         self.0 += by;
+    ///     }
+    ///
+    ///     async fn total(&mut self) -> u64 {
+    ///         self.0
+    ///     }
+    /// }
+    ///
+    /// wharf::block_on(async {
+    ///     let sum = wharf::spawn(Sum(0));
+    ///     while sum.total().await.unwrap() < 6 {
+    ///         wharf::yield_now().await;
+    ///     }
+    /// });
+    /// ```
     pub fn attach_stream<S>(&self, stream: S, item: impl FnMut(S::Item) -> M + Send + 'static) -> Task
     where
         S: Stream<Item: Send> + Send + 'static,
@@ -290,7 +375,8 @@ impl<M: Send + 'static> Context<M> {
         task::attach(self.pid(), stream, item, || None)
     }
 
-    /// As [`Context::attach_stream`]; after the last item comes the message that `end` makes.
+    /// As [`Context::attach_stream`]; after the last item comes the message that `end` makes. It does not
+    /// come when the task is cancelled first.
     pub fn attach_stream_to_end<S>(
         &self,
         stream: S,

@@ -7,6 +7,21 @@ use crate::ExitReason;
 /// Any error, for the `main` of a program and for functions that only pass errors on.
 ///
 /// It does not implement [`std::error::Error`], so that `?` turns any error into it.
+///
+/// # Examples
+/// ```
+/// fn port(text: &str) -> wharf::Result<u16> {
+///     let port: u16 = text.parse()?;
+///     if port == 0 {
+///         return Err(wharf::Error::message("no port"));
+///     }
+///     Ok(port)
+/// }
+///
+/// assert_eq!(port("80").unwrap(), 80);
+/// assert_eq!(port("0").unwrap_err().to_string(), "no port");
+/// assert!(port("http").unwrap_err().into_inner().is::<std::num::ParseIntError>());
+/// ```
 pub struct Error(Box<dyn std::error::Error + Send + Sync>);
 
 /// A result with [`Error`].

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use wharf_runtime::{Ask, AskError, Pid, Reply, SendError};
+use wharf_runtime::{Ask, AskError, Includes, Pid, Reply, SendError};
 
 mod sealed {
     #[allow(unnameable_types, reason = "it keeps others from implementing `Destination`")]
@@ -108,7 +108,7 @@ impl<M> sealed::Sealed for Pid<M> {}
 impl<M, S> Destination<S> for Pid<M>
 where
     S: Send + 'static,
-    M: From<S> + TryInto<S> + Send + 'static,
+    M: Includes<S> + Send + 'static,
 {
     type Asking<'a, T: Send + 'static> = Ask<'a, M, T, S>;
     type Sending<'a> = wharf_runtime::Send<'a, M, S>;
@@ -309,7 +309,13 @@ where
 }
 
 pin_project! {
-    /// Future of [`Call::timeout`].
+    /// Future of [`Call::timeout`]: as the [`Call`], with another deadline.
+    ///
+    /// # Cancel safety
+    /// As for awaiting the call.
+    ///
+    /// # Errors
+    /// As for awaiting the call.
     #[must_use = "futures do nothing unless awaited"]
     pub struct CallTimeout<'a, D, M, T>
     where
@@ -437,6 +443,30 @@ where
     }
 
     /// Gives up: the message, if it has not been accepted; `None` if it has.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::pin::pin;
+    /// use wharf::prelude::*;
+    ///
+    /// struct Log;
+    ///
+    /// #[wharf::actor]
+    /// impl Log {
+    ///     #[one_way]
+    ///     async fn write(&mut self, line: String) {
+    ///         drop(line);
+    ///     }
+    /// }
+    ///
+    /// wharf::block_on(async {
+    ///     let log = wharf::spawn(Log);
+    ///     let mut write = pin!(log.write("one".to_owned()));
+    ///     // Never polled: nothing was sent.
+    ///     let Some(LogMsg::Write { line }) = write.as_mut().take_back() else { unreachable!() };
+    ///     assert_eq!(line, "one");
+    /// });
+    /// ```
     pub fn take_back(self: Pin<&mut Self>) -> Option<M> {
         self.project().sending.take_back()
     }

@@ -12,8 +12,29 @@ use crate::{Actor, Context};
 
 /// Spawns an actor on the current node: inside an actor or guest.
 ///
+/// It lives until it is stopped or killed, an error or a panic ends it, or its node stops: not only as
+/// long as somebody has its pid. [`Spawn`] has options: its capacity, a name, a link.
+///
 /// # Panics
 /// Outside of one: there is no node to spawn on. Use [`NodeExt::spawn`] there.
+///
+/// # Examples
+/// ```
+/// struct Counter(u64);
+///
+/// #[wharf::actor]
+/// impl Counter {
+///     async fn add(&mut self, by: u64) -> u64 {
+///         self.0 += by;
+///         self.0
+///     }
+/// }
+///
+/// wharf::block_on(async {
+///     let counter = wharf::spawn(Counter(0));
+///     assert_eq!(counter.add(5).await, Ok(5));
+/// });
+/// ```
 #[track_caller]
 pub fn spawn<A: Actor>(actor: A) -> Pid<A::Msg> {
     Spawn::new().spawn(actor)
@@ -60,7 +81,31 @@ pub(crate) fn current() -> Node {
 
 /// What a [`Node`] can do with actors.
 pub trait NodeExt {
-    /// Spawns an actor with default options.
+    /// Spawns an actor with default options: as [`spawn`](crate::spawn()), from anywhere.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf::prelude::*;
+    ///
+    /// struct Counter(u64);
+    ///
+    /// #[wharf::actor]
+    /// impl Counter {
+    ///     async fn add(&mut self, by: u64) -> u64 {
+    ///         self.0 += by;
+    ///         self.0
+    ///     }
+    /// }
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> wharf::Result<()> {
+    ///     // A task of tokio is no actor and no guest, so it says which node.
+    ///     let node = Node::start()?;
+    ///     let counter = node.spawn(Counter(0));
+    ///     assert_eq!(counter.add(5).await?, 5);
+    ///     Ok(())
+    /// }
+    /// ```
     fn spawn<A: Actor>(&self, actor: A) -> Pid<A::Msg>;
 
     /// Subscribes to the node's dead letters from now on.

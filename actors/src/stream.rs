@@ -10,6 +10,9 @@ use futures_sink::Sink;
 use wharf_runtime::{Mailbox, Pid, SendError};
 
 /// A mailbox as a stream of messages; see [`MailboxExt::messages`].
+///
+/// # Cancel safety
+/// Nothing is lost when it is dropped, or a wait for its next item is: the messages stay in the mailbox.
 #[derive(Debug)]
 #[must_use = "streams do nothing unless polled"]
 pub struct Messages<'a, M> {
@@ -63,6 +66,12 @@ type Sending<M> = Pin<Box<dyn Future<Output = Result<(), SendError<M>>> + Send>>
 ///
 /// It is ready while no message waits for room in the mailbox. Flushing waits until the last one was
 /// accepted; closing does no more than that: an actor has other senders.
+///
+/// # Cancel safety
+/// A message that it has taken stays with it when a wait is dropped, such as that of `SinkExt::send`:
+/// the next flush waits for it again. One that it has not taken yet, since the one before still waits,
+/// goes with the `send` that was to bring it. When the sink itself is dropped, the one message that
+/// waits for room is delivered or lost: flush it first. What was accepted is not touched.
 pub struct PidSink<M> {
     pid: Pid<M>,
     /// The one message that found no room.

@@ -541,6 +541,22 @@ impl Node {
     }
 
     /// Runs `future` as a guest of this node in whatever task awaits it.
+    ///
+    /// # Cancel safety
+    /// When it is dropped, `future` is dropped where it waits, and the guest ends normally, as when it
+    /// comes to its end.
+    ///
+    /// # Examples
+    /// ```
+    /// use wharf_runtime::Node;
+    ///
+    /// #[tokio::main]
+    /// async fn main() {
+    ///     let node = Node::start().unwrap();
+    ///     assert!(Node::current().is_none(), "a task of tokio is no guest");
+    ///     assert!(node.run(async { Node::current().is_some() }).await);
+    /// }
+    /// ```
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> {
         GuestFuture::new(self.pointer(), Location::caller(), future)

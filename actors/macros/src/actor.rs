@@ -11,7 +11,7 @@ use syn::{
 use crate::args::{Allowed, Args};
 use crate::diag::Errors;
 use crate::interface::{Interface, Part, at, generics_of, idents, name_of, widest};
-use crate::method::{HOOKS, Method, Owner, without_twins};
+use crate::method::{HOOKS, Method, Owner, is_repeated, without_twins};
 
 const OWN: Allowed =
     Allowed { attribute: "#[wharf::actor]", protocols: true, seed: false, wire: true, wire_keys: true };
@@ -36,6 +36,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
             return quote!(#item #errors);
         }
     };
+    bind_parameters(&mut block, &mut errors);
     let protocol = block.trait_.as_ref().map(|(path, _)| path.clone());
     let allowed = if protocol.is_some() { OF_PROTOCOL } else { OWN };
     let args = Args::read(args, &allowed, &mut errors);
@@ -49,6 +50,24 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
 
 fn first_of(item: TokenStream) -> TokenStream {
     item.into_iter().next().map(ToTokens::into_token_stream).unwrap_or_default()
+}
+
+/// Notes type parameters of which nothing is asked, and asks for them what an actor needs.
+fn bind_parameters(block: &mut ItemImpl, errors: &mut Errors) {
+    let told = block.generics.where_clause.as_ref().map(|wheres| idents(wheres.to_token_stream()));
+    let told = told.unwrap_or_default();
+    for param in &mut block.generics.params {
+        let GenericParam::Type(param) = param else { continue };
+        if param.bounds.is_empty() && !told.contains(&param.ident.to_string()) {
+            let name = &param.ident;
+            errors.at(
+                name,
+                format!("an actor moves between threads and owns its data: write `{name}: Send + 'static`"),
+            );
+            param.colon_token.get_or_insert_default();
+            param.bounds = parse_quote!(::core::marker::Send + 'static);
+        }
+    }
 }
 
 /// The name that the message type is named after.
@@ -84,6 +103,11 @@ fn own(args: Args, base: Ident, block: &mut ItemImpl, errors: &mut Errors) -> To
         }
     }
     let methods = without_twins(methods, errors);
+    let mut names = Vec::new();
+    block.items.retain(|item| match item {
+        ImplItem::Fn(function) => !is_repeated(&function.sig, &function.attrs, &mut names),
+        _ => true,
+    });
     let parts = parts_of(&args.protocols, &base, &methods, errors);
     let generics = generics_of(&block.generics, &methods, &parts);
     let interface = Interface {
@@ -99,9 +123,15 @@ fn own(args: Args, base: Ident, block: &mut ItemImpl, errors: &mut Errors) -> To
     let body = interface.dispatch(&quote!(Self));
     let span = at(interface.base.span());
     let body = quote_spanned!(span=> async move { #body });
-    let message = interface.message_type();
+    let of_one_type = block.generics.params.is_empty().then_some(&*block.self_ty);
+    let checks = interface.expand_parts_check(of_one_type);
+    let message = Message {
+        named: interface.named_message(),
+        handled: interface.handled_message(of_one_type),
+        plain: interface.message_type(),
+    };
     let actor = implement(&interface.wharf, &block.generics, &block.self_ty, &message, &body, &hooks);
-    quote!(#visible #actor)
+    quote!(#visible #checks #actor)
 }
 
 fn parts_of(protocols: &[Path], base: &Ident, methods: &[Method], errors: &mut Errors) -> Vec<Part> {
@@ -150,6 +180,7 @@ fn of_protocol(args: &Args, protocol: &Path, block: &mut ItemImpl, errors: &mut 
         GenericParam::Lifetime(param) => param.lifetime.to_token_stream(),
     });
     let message = quote_spanned!(span=> __Msg<#actor #(, #names)*>);
+    let message = Message { named: message.clone(), handled: message.clone(), plain: message };
     let made = implement(&args.wharf, &block.generics, actor, &message, &body, &hooks);
     quote_spanned! {span=>
         const _: () = {
@@ -177,33 +208,46 @@ fn take_hooks(block: &mut ItemImpl) -> Vec<ImplItemFn> {
     hooks.collect()
 }
 
+/// The message type, which is always the same if nothing is wrong: see `checks.rs`.
+struct Message {
+    /// As `type Msg`.
+    named: TokenStream,
+    /// As that which `handle` is given.
+    handled: TokenStream,
+    /// As itself.
+    plain: TokenStream,
+}
+
 fn implement(
     wharf: &TokenStream,
     generics: &Generics,
     actor: &Type,
-    message: &TokenStream,
+    message: &Message,
     body: &TokenStream,
     hooks: &[ImplItemFn],
 ) -> TokenStream {
     let (with, _, wheres) = generics.split_for_impl();
+    let Message { named, handled, plain } = message;
     let span = at(actor.span());
     quote_spanned! {span=>
         #[automatically_derived]
         impl #with #wharf::Actor for #actor #wheres {
-            type Msg = #message;
+            type Msg = #named;
 
+            #[doc(hidden)]
             #[inline(always)]
             #[allow(unused_variables, unreachable_code, deprecated, clippy::manual_async_fn)]
             fn handle(
                 &mut self,
-                __msg: Self::Msg,
-                __cx: &mut #wharf::Context<Self::Msg>,
+                __msg: #handled,
+                __cx: &mut #wharf::Context<#plain>,
             ) -> impl ::core::future::Future<Output = ::core::result::Result<(), #wharf::ExitReason>>
             + ::core::marker::Send {
                 #body
             }
 
-            fn kind(__msg: &Self::Msg) -> &'static str {
+            #[doc(hidden)]
+            fn kind(__msg: &#plain) -> &'static str {
                 #wharf::macro_support::Kind::kind(__msg)
             }
 

@@ -86,10 +86,10 @@ impl Interface {
 
     /// All of it.
     pub(crate) fn expand(&self) -> TokenStream {
-        let (message, parts, stubs, checks) =
-            (self.expand_message(), self.expand_parts(), self.expand_stubs(), self.expand_checks());
+        let (message, parts, stubs, guards) =
+            (self.expand_message(), self.expand_parts(), self.expand_stubs(), self.expand_guards());
         let wire = self.travels.as_ref().map(|keys| self.expand_wire(keys));
-        quote!(#message #parts #stubs #checks #wire)
+        quote!(#message #parts #stubs #guards #wire)
     }
 
     fn expand_message(&self) -> TokenStream {
@@ -245,8 +245,8 @@ impl Interface {
     }
 
     fn expand_stub(&self, method: &Method) -> TokenStream {
-        let Method { name, variant, cfgs, output, .. } = method;
-        let Self { wharf, .. } = self;
+        let Method { name, variant, cfgs, .. } = method;
+        let (wharf, output) = (&self.wharf, self.named_output(method));
         let (message, message_type, docs) = (self.message(), self.message_type(), self.docs(method));
         let (names, types) = method.split_arguments();
         let head = quote!(#(#cfgs)* #docs #[inline(always)]);
@@ -272,20 +272,10 @@ impl Interface {
         }
     }
 
-    /// Code that only the compiler reads: that arguments and answers may be sent, and that no method
-    /// of `Pid` hides a stub.
-    fn expand_checks(&self) -> TokenStream {
+    /// Code that only the compiler reads: that no method of `Pid` hides a stub.
+    fn expand_guards(&self) -> TokenStream {
         let Self { wharf, generics, .. } = self;
-        let (message_type, (with, _, wheres)) = (self.message_type(), generics.split_for_impl());
-        let parts = self.methods.iter().flat_map(|method| {
-            let reply = (method.answer != Answer::None).then_some(&method.output);
-            let types = method.arguments.iter().map(|argument| &argument.ty).chain(reply);
-            types.map(|ty| {
-                let cfgs = &method.cfgs;
-                let check = quote_spanned!(at(ty.span())=> #wharf::macro_support::part::<#ty>());
-                quote!(#(#cfgs)* #check;)
-            })
-        });
+        let message_type = self.message_type();
         // Of a pid of anything that takes the messages: were it these very messages, one that can't be
         // sent would be told of here again.
         let mut of_any = generics.clone();
@@ -296,7 +286,8 @@ impl Interface {
             .push(parse_quote!(#wharf::Pid<__M>: #wharf::Destination<#message_type>));
         let (with_any, _, wheres_any) = of_any.split_for_impl();
         let guards = self.methods.iter().map(|method| {
-            let Method { name, cfgs, output, .. } = method;
+            let Method { name, cfgs, .. } = method;
+            let output = self.named_output(method);
             let (names, types) = method.split_arguments();
             let returned = if method.answer == Answer::None {
                 quote!(#wharf::SendTo<'_, #wharf::Pid<__M>, #message_type>)
@@ -312,11 +303,7 @@ impl Interface {
             }
         });
         quote! {
-            const _: () = {
-                #[allow(dead_code)]
-                fn __parts #with() #wheres { #(#parts)* }
-                #(#guards)*
-            };
+            const _: () = { #(#guards)* };
         }
     }
 
@@ -328,9 +315,12 @@ impl Interface {
         let message = self.message();
         let nothing = may_fail.then(|| quote!(::core::option::Option::None));
         let parts = self.parts.iter().map(|Part { protocol, variant, .. }| {
+            let handled = quote_spanned! {protocol.span()=>
+                <Self as #protocol>::__handle(self, __part, __cx).await?;
+            };
             quote! {
                 #message::#variant(__part) => {
-                    <Self as #protocol>::__handle(self, __part, __cx).await?;
+                    #handled
                     #nothing
                 }
             }
@@ -347,7 +337,7 @@ impl Interface {
             match __unheard {
                 ::core::option::Option::None => ::core::result::Result::Ok(()),
                 ::core::option::Option::Some(__error) => {
-                    <Self as #wharf::Actor>::on_error(self, __error, __cx).await
+                    #wharf::macro_support::on_error::<Self>(self, __error, __cx).await
                 }
             }
         }

@@ -6,6 +6,7 @@
 
 mod actor;
 mod args;
+mod checks;
 mod diag;
 mod entry;
 mod interface;

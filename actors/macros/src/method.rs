@@ -351,6 +351,19 @@ fn variant_of(name: &Ident) -> Ident {
     Ident::new(&variant, name.span())
 }
 
+/// Whether it is a message of a name that is among `names` already: [`without_twins`] tells of it, so
+/// the compiler need not. Notes its name otherwise.
+pub(crate) fn is_repeated(sig: &Signature, attrs: &[Attribute], names: &mut Vec<Ident>) -> bool {
+    if sig.receiver().is_none() || attrs.iter().any(|attr| is_any(attr, &["cfg"])) {
+        return false;
+    }
+    let repeated = names.contains(&sig.ident);
+    if !repeated {
+        names.push(sig.ident.clone());
+    }
+    repeated
+}
+
 /// Notes methods of one name, or of one variant. Keeps the first of each.
 pub(crate) fn without_twins(methods: Vec<Method>, errors: &mut Errors) -> Vec<Method> {
     let mut kept: Vec<Method> = Vec::new();

@@ -7,7 +7,7 @@ use syn::{GenericParam, ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quo
 use crate::args::{Allowed, Args};
 use crate::diag::Errors;
 use crate::interface::{Interface, at};
-use crate::method::{HOOKS, Method, Owner, without_twins};
+use crate::method::{HOOKS, Method, Owner, is_repeated, without_twins};
 
 const ALLOWED: Allowed =
     Allowed { attribute: "#[wharf::protocol]", protocols: false, seed: false, wire: false, wire_keys: true };
@@ -40,9 +40,11 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         travels: Some(args.keys),
     };
     let visible = interface.expand();
+    let checks = interface.expand_parts_check(None);
     let items = add_items(&mut protocol, &interface);
+    add_diagnostic(&mut protocol);
     let errors = errors.into_tokens();
-    quote!(#protocol #visible #items #errors)
+    quote!(#protocol #visible #checks #items #errors)
 }
 
 fn read_methods(protocol: &mut ItemTrait, errors: &mut Errors) -> Vec<Method> {
@@ -61,7 +63,25 @@ fn read_methods(protocol: &mut ItemTrait, errors: &mut Errors) -> Vec<Method> {
         methods.extend(Method::read(&function.sig, &mut function.attrs, Owner::Protocol, errors));
         make_send(function);
     }
+    let mut names = Vec::new();
+    protocol.items.retain(|item| match item {
+        TraitItem::Fn(function) => !is_repeated(&function.sig, &function.attrs, &mut names),
+        _ => true,
+    });
     without_twins(methods, errors)
+}
+
+/// What is said of an actor that names the protocol, and has no `impl` of it.
+fn add_diagnostic(protocol: &mut ItemTrait) {
+    let name = &protocol.ident;
+    let message = format!("`{{Self}}` does not implement the protocol `{name}`");
+    let note = format!(
+        "write `#[wharf::actor] impl {name} for {{Self}}`, or leave the attribute away beside \
+         `#[wharf::actor({name})] impl {{Self}}`"
+    );
+    protocol.attrs.push(parse_quote! {
+        #[diagnostic::on_unimplemented(message = #message, label = "has no such `impl`", note = #note)]
+    });
 }
 
 /// `async fn f() -> T` becomes `fn f() -> impl Future<Output = T> + Send`.
@@ -86,6 +106,7 @@ fn make_send(function: &mut TraitItemFn) {
 /// protocol's path alone.
 fn add_items(protocol: &mut ItemTrait, interface: &Interface) -> TokenStream {
     let (wharf, message) = (&interface.wharf, interface.message_type());
+    let handled = interface.handled_message(None);
     let items = format_ident!("__{}Items", protocol.ident);
     let visibility = &protocol.vis;
     let (with, of, wheres) = protocol.generics.split_for_impl();
@@ -111,7 +132,7 @@ fn add_items(protocol: &mut ItemTrait, interface: &Interface) -> TokenStream {
         #[allow(unused_variables, unreachable_code, deprecated, clippy::manual_async_fn)]
         fn __handle(
             &mut self,
-            __msg: #message,
+            __msg: #handled,
             __cx: &mut #wharf::Context<<Self as #wharf::Actor>::Msg>,
         ) -> impl ::core::future::Future<Output = ::core::result::Result<(), #wharf::ExitReason>>
         + ::core::marker::Send {

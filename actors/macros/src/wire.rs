@@ -9,6 +9,7 @@ use syn::{
 };
 
 use crate::args::{Allowed, Args, WireKeys};
+use crate::checks::travels;
 use crate::diag::Errors;
 use crate::interface::{at, idents, name_of};
 
@@ -188,12 +189,7 @@ impl WireMessage<'_> {
         let fields: &[WireField] = fields.as_deref().unwrap_or_default();
         let locals: Vec<_> = (0..fields.len()).map(|at| format_ident!("__{at}")).collect();
         let members: Vec<_> = fields.iter().map(|field| &field.member).collect();
-        let types: Vec<_> = fields
-            .iter()
-            .map(
-                |WireField { ty, asked, .. }| quote_spanned!(at(asked.span())=> <#ty as #wharf::wire::Field>),
-            )
-            .collect();
+        let types: Vec<_> = fields.iter().map(|field| self.as_field(field)).collect();
         let pattern = quote!(#path { #(#members: #locals),* });
         arms.write.push(quote! {
             #(#cfgs)* #pattern => {
@@ -208,10 +204,28 @@ impl WireMessage<'_> {
         let value = quote!(::core::result::Result::Ok(#path { #(#members: #types::read(__decoder)?),* }));
         arms.decode.push(if name.is_some() { quote!(#(#cfgs)* #number => #value) } else { value });
         let names = members.iter().map(ToString::to_string);
-        let traced = fields
-            .iter()
-            .map(|WireField { ty, asked, .. }| quote_spanned!(at(asked.span())=> __tracer.field::<#ty>));
-        arms.trace.push(quote!(#(#cfgs)* { __tracer.variant(#shown); #(#traced(#names);)* }));
+        let parts = quote!(#(__tracer.field(#names); #types::trace(__tracer);)*);
+        arms.trace.push(quote!(#(#cfgs)* { __tracer.variant(#shown); #parts }));
+    }
+
+    /// A part's type, as the `Field` that it is.
+    fn as_field(&self, field: &WireField) -> TokenStream {
+        let (wharf, WireField { ty, asked, .. }) = (self.wharf, field);
+        let span = at(asked.span());
+        match self.check(ty) {
+            Some(check) => {
+                quote_spanned!(span=> <#wharf::macro_support::Checked<#ty, { #check true }> as #wharf::wire::Field>)
+            }
+            None => quote_spanned!(span=> <#ty as #wharf::wire::Field>),
+        }
+    }
+
+    /// What insists that a part's type can travel; constants in types can't name parameters.
+    fn check(&self, ty: &Type) -> Option<TokenStream> {
+        let (names, params) = (idents(ty.to_token_stream()), &self.generics.params);
+        // `Self` is as generic as the type is.
+        let is_generic = params.iter().any(|param| names.contains(&name_of(param)) || names.contains("Self"));
+        if is_generic { None } else { travels(self.wharf, ty) }
     }
 
     fn decoding(&self, arms: &[TokenStream]) -> TokenStream {

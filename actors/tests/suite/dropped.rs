@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::Poll;
 
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, SinkExt, Stream, StreamExt, stream};
 use wharf::prelude::*;
 use wharf::supervisor::{ChildSpec, Supervisor, SupervisorCalls};
 use wharf::{MailboxExt, Task};
@@ -358,6 +358,171 @@ fn a_select_dropped_at_any_await_loses_no_message_and_keeps_no_room() {
             ready
         })
         .await;
+    });
+}
+
+#[test]
+fn a_message_given_to_a_sink_stays_there_when_the_send_is_dropped_at_any_await() {
+    wharf::block_on(async {
+        let slow = Spawn::new().capacity(Capacity::Bounded(1)).spawn(Slow(0));
+        let mut accepted = 0;
+        at_each_await(async |polls| {
+            accepted += full(&slow);
+            let mut sink = wharf::sink(&slow);
+            let ready = poll_times(sink.send(SlowMsg::Note {}), polls).await.is_some();
+            accepted += u64::from(polls > 0);
+            sink.flush().await.unwrap();
+            assert_eq!(slow.total().await, Ok(accepted));
+            ready
+        })
+        .await;
+        // Behind one that waits the next is not taken; it goes with its send, and the first does not.
+        for polls in 0..3 {
+            accepted += full(&slow);
+            let mut sink = wharf::sink(&slow);
+            sink.feed(SlowMsg::Note {}).await.unwrap();
+            let first = poll_fn(|cx| Poll::Ready(sink.poll_ready_unpin(cx))).await.is_ready();
+            let taken = first || poll_times(sink.feed(SlowMsg::Note {}), polls).await.is_some();
+            sink.flush().await.unwrap();
+            accepted += 1 + u64::from(taken && !first);
+            assert_eq!(slow.total().await, Ok(accepted));
+        }
+    });
+}
+
+#[test]
+fn a_sink_dropped_at_any_await_has_delivered_its_last_message_once_or_not_at_all() {
+    wharf::block_on(async {
+        let slow = Spawn::new().capacity(Capacity::Bounded(1)).spawn(Slow(0));
+        let mut accepted = 0;
+        at_each_await(async |polls| {
+            accepted += full(&slow);
+            let send = async {
+                let mut sink = wharf::sink(&slow);
+                sink.send(SlowMsg::Note {}).await.unwrap();
+            };
+            let ready = poll_times(send, polls).await.is_some();
+            let total = slow.total().await.unwrap();
+            assert!(total - accepted <= u64::from(polls > 0) && (!ready || total == accepted + 1));
+            accepted = total;
+            ready
+        })
+        .await;
+    });
+}
+
+/// From 1 to 5, each after a wait.
+fn numbers(counted: Counted) -> impl Stream<Item = u32> + Send {
+    stream::unfold((1, counted), async |(n, counted)| {
+        wharf::yield_now().await;
+        (n <= 5).then_some((n, (n + 1, counted)))
+    })
+}
+
+/// Has the owner attach a stream, with 0 at its end.
+async fn attach(owner: &Pid<OwnerMsg>, drops: &Arc<AtomicU32>) -> Task {
+    let counted = Counted(Arc::clone(drops));
+    let begin: Box<Begin> =
+        Box::new(move |cx| cx.attach_stream_to_end(numbers(counted), OwnerMsg::Got, || OwnerMsg::Got(0)));
+    owner.ask(|reply| OwnerMsg::Begin(begin, reply)).await.unwrap()
+}
+
+#[test]
+fn an_attached_stream_cancelled_at_any_await_has_brought_its_first_items_and_brings_no_more() {
+    for capacity in [Capacity::Unbounded, Capacity::Bounded(1), Capacity::Zero] {
+        wharf::block_on(async {
+            let node = Node::current().unwrap();
+            let (mut over, drops) = (0, Arc::new(AtomicU32::new(0)));
+            for turns in 0..POLLS {
+                let owner = Spawn::new().capacity(capacity).spawn(Owner(Vec::new()));
+                let task = attach(&owner, &drops).await;
+                for _ in 0..turns {
+                    wharf::yield_now().await;
+                }
+                let cancelled = task.cancel();
+                until_alone(&node).await;
+                let got = owner.ask(OwnerMsg::All).await.unwrap();
+                assert!([1, 2, 3, 4, 5, 0].starts_with(&got), "{got:?}");
+                assert_eq!(cancelled, !got.contains(&0));
+                assert!(!task.cancel() && !task.is_running());
+                assert_eq!(drops.load(Ordering::SeqCst), u32::try_from(turns + 1).unwrap());
+                owner.stop();
+                owner.stopped().await;
+                over = if cancelled { 0 } else { over + 1 };
+                if over == 5 {
+                    return;
+                }
+            }
+            panic!("never over");
+        });
+    }
+}
+
+#[test]
+fn an_attached_stream_whose_owner_ends_at_any_await_is_dropped_once_with_all_that_is_left_in_it() {
+    wharf::block_on(async {
+        let node = Node::current().unwrap();
+        let drops = Arc::new(AtomicU32::new(0));
+        for turns in 0..20 {
+            let owner = spawn(Owner(Vec::new()));
+            let before = settled(&node);
+            attach(&owner, &drops).await;
+            for _ in 0..turns {
+                wharf::yield_now().await;
+            }
+            owner.kill();
+            assert_eq!(owner.stopped().await, ExitReason::Killed);
+            until_left(&node, 0).await;
+            assert_eq!(drops.load(Ordering::SeqCst), turns + 1);
+            // The order to attach it, and what it had brought.
+            let settled = settled(&node) - before;
+            assert!((1..=7).contains(&settled), "{settled}");
+        }
+    });
+}
+
+#[test]
+fn an_ask_in_a_select_dropped_at_any_await_is_handled_once_and_its_answer_goes_nowhere() {
+    wharf::block_on(async {
+        let tally = spawn(Tally(0));
+        let mut expected = 0;
+        at_each_await(async |polls| {
+            let select = async {
+                wharf::select! {
+                    total = tally.add(1) => assert_eq!(total, Ok(expected + 1)),
+                    () = std::future::pending() => {}
+                }
+            };
+            let ready = poll_times(select, polls).await.is_some();
+            expected += u64::from(polls > 0);
+            assert_eq!(tally.total().await, Ok(expected));
+            ready
+        })
+        .await;
+        // And when another branch is taken first.
+        let mut answered = false;
+        for turns in 0..POLLS {
+            let others = async {
+                for _ in 0..turns {
+                    wharf::yield_now().await;
+                }
+            };
+            expected += 1;
+            wharf::select! {
+                biased;
+                total = tally.add(1) => {
+                    assert_eq!(total, Ok(expected));
+                    answered = true;
+                }
+                () = others => {}
+            }
+            assert_eq!(tally.total().await, Ok(expected));
+            if answered {
+                assert!(turns > 0, "others were ready at once");
+                return;
+            }
+        }
+        panic!("never answered");
     });
 }
 

@@ -18,6 +18,7 @@ mod registry;
 mod reports;
 mod select;
 mod selective;
+mod sizes;
 mod supervisor;
 mod waiting;
 #[cfg(all(feature = "net", feature = "macros"))]

@@ -276,6 +276,9 @@ impl Net {
     /// Takes calls of other nodes at an address, such as `tcp://127.0.0.1:0` or `unix:/run/a.sock`, for as
     /// long as the node lasts. Gives the address with what was left open in it filled in.
     ///
+    /// # Cancel safety
+    /// Dropped before it is ready, it does not listen, and the address is free again.
+    ///
     /// # Errors
     /// [`NetError`].
     pub async fn listen(&self, address: &str) -> Result<Address, NetError> {
@@ -436,6 +439,9 @@ impl Net {
     }
 
     /// Ends all connections, in order, once what was sent is written. The node's stop does so by itself.
+    ///
+    /// # Cancel safety
+    /// An end that has begun goes on; call it again to await it.
     pub async fn stop(&self) {
         self.shared.stop();
         self.shared.until_stopped().await;

@@ -85,10 +85,9 @@ impl Tracer {
         self.note(&format!("\n{name}"));
     }
 
-    /// A part of the last variant.
-    pub fn field<T: super::Field>(&mut self, name: &str) {
+    /// A part of the last variant: what it looks like follows, by its [`Field::trace`](super::Field::trace).
+    pub fn field(&mut self, name: &str) {
         self.note(&format!("\n {name}: "));
-        T::trace(self);
     }
 
     /// A message of another type, the only part of the last variant.
