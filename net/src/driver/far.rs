@@ -56,9 +56,14 @@ impl Core {
             let mut most = 0;
             for (_, message) in &actor.types {
                 match it.agree(message.name(), tables)? {
-                    TypeState::Agreed { .. } => most = most.max(message.max_bytes()),
+                    TypeState::Agreed { version, .. } if version == message.version() => {
+                        most = most.max(message.max_bytes());
+                    }
                     TypeState::Asked => return Ok(Err(Obstacle::Soon)),
-                    TypeState::Refused(_) => return Ok(Err(Obstacle::Refused(Refusal::WrongType))),
+                    // Agreed on for another version is as good as refused: its bytes mean something else.
+                    TypeState::Agreed { .. } | TypeState::Refused(_) => {
+                        return Ok(Err(Obstacle::Refused(Refusal::WrongType)));
+                    }
                 }
             }
             Ok(Ok((actor.pid, most)))
