@@ -10,6 +10,7 @@ use wharf_runtime::wire::Exchange;
 
 use super::convert::{NOBODY, far, near, signal_out};
 use super::core::{Core, FarActor, PeerKey, Shared, Wait, WaitState};
+use super::rooms::BYTES;
 use crate::proto::{Admission, CommandError, FarPid, NearId, Outgoing, Ticket, TypeState};
 
 /// The way to one life of another node.
@@ -65,6 +66,10 @@ impl Core {
                         return Ok(Err(Obstacle::Refused(Refusal::WrongType)));
                     }
                 }
+            }
+            // Nobody is ever promised so much room, so nobody waits for it.
+            if most as u64 > BYTES {
+                return Ok(Err(Obstacle::Refused(Refusal::WrongType)));
             }
             Ok(Ok((actor.pid, most)))
         });

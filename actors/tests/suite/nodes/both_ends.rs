@@ -96,6 +96,7 @@ async fn effect(site: &Site, how: How, trap: bool, ending: Ending) -> Effect {
     let (subject, mut seen) = obedient(site).await;
     let stopped = subject.stopped();
     subject.send(Order::Trap(trap)).await.unwrap();
+    subject.ask(Order::Ping).await.unwrap();
     let (sender, to) = (beside(site), subject.clone());
     if how != How::Sent {
         sender.send(Order::Link(to.clone())).await.unwrap();

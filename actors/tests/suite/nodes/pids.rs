@@ -15,9 +15,6 @@ fn a_far_pid_is_a_pid_like_any_other() {
         assert_eq!(far.to_string(), near.to_string());
         let again = two.left.lookup::<Msg>("adder@right").await.unwrap();
         assert_eq!(HashSet::from([far.clone(), again, far.clone()]).len(), 1);
-        // It has a name here, too, if it is given one.
-        two.left.node().register("adder", &far).unwrap();
-        assert_eq!(two.left.node().lookup::<Msg>("adder").unwrap(), far);
         two.stop().await;
     });
 }
