@@ -218,11 +218,8 @@ fn a_link_works_both_ways_near_and_far() {
         for made_there in [true, false] {
             for ends_there in [true, false] {
                 let ((there, _), here) = (obedient(site).await, beside(site));
-                let (from, to) = if made_there {
-                    (there.clone(), here.clone())
-                } else {
-                    (here.clone(), there.clone())
-                };
+                let (from, to) =
+                    if made_there { (there.clone(), here.clone()) } else { (here.clone(), there.clone()) };
                 from.send(Order::Link(to)).await.unwrap();
                 from.ask(Order::Ping).await.unwrap();
                 let (ends, other) = if ends_there { (&there, &here) } else { (&here, &there) };

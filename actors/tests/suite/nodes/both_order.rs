@@ -217,13 +217,18 @@ fn a_monitor_that_was_taken_off_is_silent_near_and_far() {
 fn a_priority_down_comes_first_near_and_far() {
     near_and_far(async |site| {
         for priority in [true, false] {
-            let subject = site.there.spawn_fn(async |mut mailbox: Mailbox<Number>| drop(mailbox.next().await));
+            let subject =
+                site.there.spawn_fn(async |mut mailbox: Mailbox<Number>| drop(mailbox.next().await));
             let subject = site.reach(&subject).await;
             let watcher = site.here.spawn_fn(async move |mut mailbox: Mailbox<Number>| {
                 for number in 0..3 {
                     mailbox.pid().try_send(Number(number)).unwrap();
                 }
-                if priority { mailbox.monitor_with_priority(&subject) } else { mailbox.monitor(&subject) };
+                if priority {
+                    mailbox.monitor_with_priority(&subject)
+                } else {
+                    mailbox.monitor(&subject)
+                };
                 // A second one, whose place is behind.
                 mailbox.monitor(&subject);
                 subject.stop();
@@ -233,7 +238,11 @@ fn a_priority_down_comes_first_near_and_far() {
                 for _ in 0..5 {
                     downs.push(matches!(mailbox.next().await, Some(Event::Down(_))));
                 }
-                let expected = if priority { [true, false, false, false, true] } else { [false, false, false, true, true] };
+                let expected = if priority {
+                    [true, false, false, false, true]
+                } else {
+                    [false, false, false, true, true]
+                };
                 assert_eq!(downs, expected);
             });
             assert_eq!(watcher.stopped().await, ExitReason::Normal);

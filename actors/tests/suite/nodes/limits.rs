@@ -85,7 +85,8 @@ fn no_more_actors_are_exported_than_may_be() {
         let mut config = Config::default();
         config.exports = 2;
         let node = Node::builder().name("small").start().unwrap();
-        let net = Net::builder(Key::random().unwrap()).config(config).mem(&Mem::default()).join(&node).unwrap();
+        let net =
+            Net::builder(Key::random().unwrap()).config(config).mem(&Mem::default()).join(&node).unwrap();
         let adders = [(); 3].map(|()| node.spawn_fn(adder));
         net.export("first", &adders[0]).unwrap();
         net.export("second", &adders[1]).unwrap();
