@@ -68,6 +68,10 @@ pub mod sending {}
 #[doc = include_str!("../docs/errors.md")]
 pub mod errors {}
 
+#[cfg(all(feature = "net", feature = "macros"))]
+#[doc = include_str!("../docs/nodes.md")]
+pub mod nodes {}
+
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
 

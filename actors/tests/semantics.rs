@@ -1,5 +1,5 @@
 //! Holds the guides to their word: each sentence of the contract is numbered and names a test that
-//! exists, and so does each claim about what was proved.
+//! exists, or several, and so does each claim about what was proved.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -64,12 +64,16 @@ fn all_tests() -> BTreeSet<String> {
     tests
 }
 
-/// The number, the text and the test of a line of the contract.
-fn parse(line: &str) -> Option<(usize, &str, &str)> {
-    let (number, rest) = line.split_once(". ")?;
+/// The number, the text and the tests of a line of the contract.
+fn parse(line: &str) -> Option<(usize, &str, Vec<&str>)> {
+    let (number, mut text) = line.split_once(". ")?;
     let number = number.parse().ok()?;
-    let (text, test) = rest.strip_suffix('`')?.rsplit_once(" `")?;
-    Some((number, text, test))
+    let mut tests = Vec::new();
+    while let Some((before, test)) = text.strip_suffix('`').and_then(|rest| rest.rsplit_once(" `")) {
+        tests.push(test);
+        text = before;
+    }
+    (!tests.is_empty()).then_some((number, text, tests))
 }
 
 /// Code spans that read like the name of a test.
@@ -99,10 +103,18 @@ fn each_sentence_of_the_contract_has_a_test_that_exists() {
     let missing: Vec<&str> = SEMANTICS
         .lines()
         .filter_map(parse)
-        .map(|(_, _, test)| test)
+        .flat_map(|(_, _, tests)| tests)
         .filter(|test| !tests.contains(*test))
         .collect();
     assert!(missing.is_empty(), "no such tests: {missing:#?}");
+}
+
+#[test]
+fn a_sentence_may_name_several_tests() {
+    let line = "7. An `Ok` is one. `first_test` `second_test`";
+    assert_eq!(parse(line), Some((7, "An `Ok` is one.", vec!["second_test", "first_test"])));
+    assert_eq!(parse("7. A sentence without a test."), None);
+    assert_eq!(parse("A line without a number. `a_test`"), None);
 }
 
 #[test]

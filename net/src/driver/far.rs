@@ -10,6 +10,7 @@ use wharf_runtime::wire::Exchange;
 
 use super::convert::{NOBODY, far, near, signal_out};
 use super::core::{Core, FarActor, PeerKey, Shared, Wait, WaitState};
+use super::rooms::BYTES;
 use crate::proto::{Admission, CommandError, FarPid, NearId, Outgoing, Ticket, TypeState};
 
 /// The way to one life of another node.
@@ -56,10 +57,19 @@ impl Core {
             let mut most = 0;
             for (_, message) in &actor.types {
                 match it.agree(message.name(), tables)? {
-                    TypeState::Agreed { .. } => most = most.max(message.max_bytes()),
+                    TypeState::Agreed { version, .. } if version == message.version() => {
+                        most = most.max(message.max_bytes());
+                    }
                     TypeState::Asked => return Ok(Err(Obstacle::Soon)),
-                    TypeState::Refused(_) => return Ok(Err(Obstacle::Refused(Refusal::WrongType))),
+                    // Agreed on for another version is as good as refused: its bytes mean something else.
+                    TypeState::Agreed { .. } | TypeState::Refused(_) => {
+                        return Ok(Err(Obstacle::Refused(Refusal::WrongType)));
+                    }
                 }
+            }
+            // Nobody is ever promised so much room, so nobody waits for it.
+            if most as u64 > BYTES {
+                return Ok(Err(Obstacle::Refused(Refusal::WrongType)));
             }
             Ok(Ok((actor.pid, most)))
         });

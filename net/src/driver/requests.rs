@@ -11,7 +11,9 @@ use wharf_runtime::{ActorId, Node, Pid};
 use super::convert::{far_actor, near};
 use super::core::{Core, PeerKey, Shared};
 use super::error::{ConnectError, ExportError, FarLookupError, SpawnOnError};
-use crate::proto::{FarPid, NodeAnswer, NodeName, NodeReply, NodeRequest, REQUEST_NAME_BYTES, TypeState};
+use crate::proto::{
+    FarPid, NodeAnswer, NodeName, NodeReply, NodeRequest, REQUEST_NAME_BYTES, TypeRefusal, TypeState,
+};
 
 /// Most bytes of what a factory is called with.
 const ARGUMENT_BYTES: usize = 64 * 1024;
@@ -257,7 +259,14 @@ impl Shared {
         match self.settled(&key, M::NAME).await {
             // A node that does not know the type may still have nothing of the name: it says so.
             None => return Err(cut()),
-            Some(TypeState::Refused(refusal @ crate::proto::TypeRefusal::Differs { .. })) => {
+            Some(TypeState::Refused(
+                refusal @ (TypeRefusal::Differs { .. } | TypeRefusal::NoCommonVersion),
+            )) => {
+                return Err(FarLookupError::Differs { name: M::NAME, node: at, refusal });
+            }
+            // Agreed on for another version, which this program has beside it.
+            Some(TypeState::Agreed { version, .. }) if version != M::VERSION => {
+                let refusal = TypeRefusal::NoCommonVersion;
                 return Err(FarLookupError::Differs { name: M::NAME, node: at, refusal });
             }
             Some(_) => {}

@@ -14,7 +14,7 @@ use crate::proto::NearId;
 /// Most messages that are promised ahead.
 const AHEAD: u32 = 1024;
 /// Bytes that may be on their way to one mailbox.
-const BYTES: u64 = 4 * 1024 * 1024;
+pub(super) const BYTES: u64 = 4 * 1024 * 1024;
 
 /// How much of a mailbox one peer may have ahead; `None` if it only hands over.
 fn most(face: &ExportedPid) -> Option<u32> {

@@ -1,7 +1,7 @@
 //! Nodes meet, part and meet again.
 
 use wharf::Node;
-use wharf::net::{ConnectError, FarLookupError, HandshakeError, Key, NetError, Refusal};
+use wharf::net::{ConnectError, EndCause, FarLookupError, HandshakeError, Key, Net, NetError, Refusal};
 
 use super::common::{Msg, Two, adder, join, run};
 
@@ -126,12 +126,56 @@ fn a_monitor_of_a_node_tells_once_when_it_goes_or_can_not_be_reached() {
 fn a_node_is_joined_once() {
     run(async {
         let two = Two::start().await;
-        let again = wharf::net::Net::builder(two.key.clone()).join(two.left.node());
+        let again = Net::builder(two.key.clone()).join(two.left.node());
         assert!(matches!(again, Err(NetError::AlreadyJoined)));
         let node = Node::builder().name("a@b").start().unwrap();
-        let bad = wharf::net::Net::builder(two.key.clone()).join(&node);
+        let bad = Net::builder(two.key.clone()).join(&node);
         assert!(matches!(bad, Err(NetError::BadName { .. })));
         node.stop().await;
+        two.stop().await;
+    });
+}
+
+#[test]
+fn two_nodes_of_one_name_and_a_node_and_itself_do_not_connect() {
+    run(async {
+        let two = Two::start().await;
+        let named = Node::builder().name("right").start().unwrap();
+        let double = Net::builder(two.key.clone()).mem(&two.mem).join(&named).unwrap();
+        let refused = double.connect("mem:right").await.unwrap_err();
+        let ConnectError::Handshake { error, .. } = &refused else { panic!("{refused}") };
+        assert!(
+            matches!(
+                error,
+                HandshakeError::Refused { refusal: Refusal::SameName, .. }
+                    | HandshakeError::Refusing(Refusal::SameName)
+            ),
+            "{refused}"
+        );
+        let refused = two.left.connect("mem:left").await.unwrap_err();
+        let ConnectError::Handshake { error, .. } = &refused else { panic!("{refused}") };
+        assert!(
+            matches!(
+                error,
+                HandshakeError::Refused { refusal: Refusal::Oneself, .. }
+                    | HandshakeError::Refusing(Refusal::Oneself)
+            ),
+            "{refused}"
+        );
+        named.stop().await;
+        two.stop().await;
+    });
+}
+
+#[test]
+fn when_a_node_stops_its_peers_know_that_it_meant_to() {
+    run(async {
+        let (two, _, far) = Two::with_adder().await;
+        let down = two.left.monitor_node("right");
+        two.right.stop().await;
+        assert_eq!(down.await.cause, Some(EndCause::PeerStopping));
+        assert!(two.left.peers().is_empty());
+        assert!(far.send(Msg::Add(1)).await.is_err());
         two.stop().await;
     });
 }
