@@ -18,6 +18,6 @@ mod order;
 mod pids;
 mod rope;
 mod signals;
-mod thirds;
 mod site;
+mod thirds;
 mod types;
