@@ -220,7 +220,7 @@ def one(name, workload, n):
         except (RuntimeError, OSError, ValueError) as e:
             log.flush()
             log.seek(0)
-            return {"error": f"{e}: {log.read().strip()[-300:]}"}
+            return {"error": f"{e}: {log.read().strip()[:300]}".replace(chr(10), " ")}
         finally:
             end(started)
 
