@@ -14,6 +14,9 @@ use super::core::{PeerKey, Shared};
 use crate::proto::{AnswerWith, Reason};
 use crate::wire::WireRight;
 
+/// Most answers are no longer, and need no more than one allocation.
+const FIRST_BYTES: usize = 128;
+
 /// How a request of a peer's ended.
 enum Answer {
     Value(Vec<u8>),
@@ -58,7 +61,7 @@ async fn answer_of(
     mut reply: ImportedReply,
     exchange: &std::sync::Arc<dyn wharf_runtime::wire::Exchange>,
 ) -> (RightRef, Answer) {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(FIRST_BYTES);
     let answered = poll_fn(|cx| reply.poll(cx, &mut bytes, exchange)).await;
     let answer = match answered {
         Ok(()) => Answer::Value(bytes),

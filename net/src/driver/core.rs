@@ -4,8 +4,11 @@
 //! nor while code of the program's runs (a message decoded, a waker called, a reply dropped). What the
 //! protocol tells is taken out by one thread at a time ([`Shared::pump`]), in order, and acted on without
 //! the lock: so what comes from a peer is delivered in the order in which it came.
+//!
+//! What each message looks up is in ordered maps: they are small, and comparing costs less than hashing in a
+//! way that a peer can't abuse.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
@@ -54,12 +57,12 @@ pub(super) struct Shared {
 /// What is guarded.
 pub(super) struct Core {
     pub(super) proto: proto::Node,
-    pub(super) lines: HashMap<ConnId, Line>,
+    pub(super) lines: BTreeMap<ConnId, Line>,
     /// Addresses at which calls are taken. Each has something to tidy up at the end.
     pub(super) listeners: usize,
-    pub(super) peers: HashMap<PeerKey, Peer>,
+    pub(super) peers: BTreeMap<PeerKey, Peer>,
     /// Whose a number in the ids of actors is.
-    pub(super) numbers: HashMap<NodeId, PeerKey>,
+    pub(super) numbers: BTreeMap<NodeId, PeerKey>,
     pub(super) addresses: Addresses,
     pub(super) exports: Exports,
     pub(super) waits: HashMap<u64, Wait>,
@@ -84,6 +87,8 @@ pub(super) struct Core {
 /// One transport connection.
 pub(super) struct Line {
     pub(super) notify: Arc<Notify>,
+    /// The writer has found nothing to write, and sleeps until it is notified.
+    pub(super) idle: bool,
     pub(super) closing: bool,
     /// Who is at the other end, for the log.
     pub(super) remote: String,
@@ -94,20 +99,20 @@ pub(super) struct Peer {
     pub(super) number: NodeId,
     pub(super) far: Arc<Far>,
     pub(super) connection: Connection,
-    pub(super) actors: HashMap<ActorId, FarActor>,
+    pub(super) actors: BTreeMap<ActorId, FarActor>,
     /// After so many it is seen which are not referred to any more.
     pub(super) prune_at: usize,
     /// Replies that went out, by number; `None` while the message is being encoded.
-    pub(super) replies: HashMap<u64, Option<ExportedReply>>,
+    pub(super) replies: BTreeMap<u64, Option<ExportedReply>>,
     /// Where replies that came in are polled.
     pub(super) answers: mpsc::UnboundedSender<(RightRef, ImportedReply)>,
     /// Waits by the protocol's tickets.
-    pub(super) in_line: HashMap<Ticket, u64>,
+    pub(super) in_line: BTreeMap<Ticket, u64>,
     /// Waits for a connection, or for a type to be agreed on.
     pub(super) blocked: VecDeque<u64>,
     /// The numbers of other nodes in what is sent there, and in what comes from there.
-    pub(super) told: HashMap<PeerKey, u32>,
-    pub(super) heard: HashMap<u32, Identity>,
+    pub(super) told: BTreeMap<PeerKey, u32>,
+    pub(super) heard: BTreeMap<u32, Identity>,
 }
 
 /// An actor of a peer's that was imported.
@@ -139,8 +144,8 @@ pub(super) enum WaitState {
 #[derive(Default)]
 pub(super) struct Exports {
     /// Those whose end will be told.
-    pub(super) known: HashSet<NearId>,
-    pub(super) mailboxes: HashMap<NearId, Mailbox>,
+    pub(super) known: BTreeSet<NearId>,
+    pub(super) mailboxes: BTreeMap<NearId, Mailbox>,
     /// One pid for each type of message: enough to find the rights in a message.
     pub(super) decoders: HashMap<&'static str, ExportedPid>,
     pub(super) names: HashMap<String, Vec<ExportedPid>>,
@@ -152,7 +157,7 @@ pub(super) struct Exports {
 pub(super) struct Mailbox {
     /// As what it was exported.
     pub(super) faces: Vec<ExportedPid>,
-    pub(super) rooms: HashMap<PeerKey, Rooms>,
+    pub(super) rooms: BTreeMap<PeerKey, Rooms>,
     /// What came for it and has to wait, behind a message that is to be handed over.
     pub(super) behind: Option<VecDeque<super::dispatch::Arrival>>,
 }
@@ -166,6 +171,8 @@ pub(super) struct Rooms {
     pub(super) owed: u32,
     /// Somebody waits for room on its behalf.
     pub(super) waiting: bool,
+    /// Bytes that came since room was promised the last time.
+    pub(super) used: u64,
 }
 
 impl Shared {
@@ -185,10 +192,10 @@ impl Shared {
             epoch: Instant::now(),
             core: Mutex::new(Core {
                 proto,
-                lines: HashMap::new(),
+                lines: BTreeMap::new(),
                 listeners: 0,
-                peers: HashMap::new(),
-                numbers: HashMap::new(),
+                peers: BTreeMap::new(),
+                numbers: BTreeMap::new(),
                 addresses: Addresses::default(),
                 exports: Exports::default(),
                 waits: HashMap::new(),
@@ -278,8 +285,9 @@ impl Core {
         key: &PeerKey,
         act: impl FnOnce(&mut proto::Connection, &mut Tables) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        let done = self.proto.with_connection(shared.now(), (&key.0, key.1), act);
-        self.kick(&key.0);
+        let Some(conn) = self.proto.reach(&key.0, key.1) else { return Err(CommandError::NoConnection) };
+        let done = self.proto.with(shared.now(), conn, act);
+        self.kick_line(conn);
         self.tell(shared);
         done
     }
@@ -291,22 +299,29 @@ impl Core {
         }
     }
 
-    /// Lets the writer of a connection look for something to write.
-    pub(super) fn kick(&self, peer: &NodeName) {
+    /// Wakes the writer of a connection, if it sleeps and there is something to write.
+    pub(super) fn kick(&mut self, peer: &NodeName) {
         if let Some((conn, _)) = self.proto.connection_to(peer) {
             self.kick_line(conn);
         }
     }
 
-    pub(super) fn kick_line(&self, conn: ConnId) {
-        if let Some(line) = self.lines.get(&conn) {
+    pub(super) fn kick_line(&mut self, conn: ConnId) {
+        if let Some(line) = self.lines.get_mut(&conn)
+            && line.idle
+            && self.proto.has_output(conn)
+        {
+            line.idle = false;
             line.notify.notify_one();
         }
     }
 
-    pub(super) fn kick_all(&self) {
-        for line in self.lines.values() {
-            line.notify.notify_one();
+    pub(super) fn kick_all(&mut self) {
+        for (conn, line) in &mut self.lines {
+            if line.idle && self.proto.has_output(*conn) {
+                line.idle = false;
+                line.notify.notify_one();
+            }
         }
     }
 

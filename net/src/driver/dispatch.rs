@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 
+use parking_lot::MutexGuard;
 use wharf_runtime::remote::Refusal;
 use wharf_runtime::wire::{DecodeError, DeliverError, Exchange, ExportedPid, Waiting};
 use wharf_runtime::{ActorId, AskError};
@@ -20,8 +21,15 @@ use crate::proto::{
 /// What came for an actor here.
 #[derive(Debug)]
 pub(super) enum Arrival {
-    Message { key: PeerKey, from: FarPid, of: Box<str>, payload: Box<[u8]> },
+    Message { key: PeerKey, from: FarPid, of: Arc<str>, payload: Box<[u8]> },
     Signal { key: PeerKey, from: FarPid, signal: Signal },
+}
+
+impl Core {
+    /// What waits for an actor here, if something does.
+    fn behind(&mut self, to: NearId) -> Option<&mut VecDeque<Arrival>> {
+        self.exports.mailboxes.get_mut(&to)?.behind.as_mut()
+    }
 }
 
 fn wake(wakers: impl IntoIterator<Item = Waker>) {
@@ -65,11 +73,23 @@ impl Shared {
 
     fn far(&self, key: &PeerKey, event: Event) {
         match event {
-            Event::Message { to, from, of, payload } => {
-                self.arrive(to, Arrival::Message { key: key.clone(), from, of: of.0, payload });
+            Event::Message { to, from, of: (of, _), payload } => {
+                let mut core = self.lock();
+                if let Some(behind) = core.behind(to) {
+                    behind.push_back(Arrival::Message { key: key.clone(), from, of, payload });
+                } else {
+                    self.message(core, key, to, from, &of, &payload);
+                }
             }
             Event::Signal { to, from, signal } => {
-                self.arrive(to, Arrival::Signal { key: key.clone(), from, signal });
+                let arrival = Arrival::Signal { key: key.clone(), from, signal };
+                let mut core = self.lock();
+                if let Some(behind) = core.behind(to) {
+                    behind.push_back(arrival);
+                } else {
+                    drop(core);
+                    self.deliver(to, arrival);
+                }
             }
             Event::DeadLetter { to, from, of, payload } => {
                 self.bury(key, to, from, &of.0, &payload);
@@ -127,22 +147,12 @@ impl Shared {
         }
     }
 
-    /// Something for an actor here: at once, or after what waits before it.
-    fn arrive(&self, to: NearId, arrival: Arrival) {
-        let mut core = self.lock();
-        if let Some(behind) = core.exports.mailboxes.get_mut(&to).and_then(|mailbox| mailbox.behind.as_mut())
-        {
-            behind.push_back(arrival);
-            return;
-        }
-        drop(core);
-        self.deliver(to, arrival);
-    }
-
-    /// Whether it has to wait, and what comes after it too.
+    /// Something for an actor here. Whether it has to wait, and what comes after it too.
     fn deliver(&self, to: NearId, arrival: Arrival) -> bool {
         match arrival {
-            Arrival::Message { key, from, of, payload } => self.message(&key, to, from, &of, &payload),
+            Arrival::Message { key, from, of, payload } => {
+                self.message(self.lock(), &key, to, from, &of, &payload)
+            }
             Arrival::Signal { key, from, signal } => {
                 let found = self.lock().peers.get(&key).map(|peer| (peer.connection.clone(), peer.number));
                 if let Some((connection, number)) = found {
@@ -154,8 +164,15 @@ impl Shared {
         }
     }
 
-    fn message(&self, key: &PeerKey, to: NearId, from: FarPid, of: &str, payload: &[u8]) -> bool {
-        let mut core = self.lock();
+    fn message(
+        &self,
+        mut core: MutexGuard<'_, Core>,
+        key: &PeerKey,
+        to: NearId,
+        from: FarPid,
+        of: &str,
+        payload: &[u8],
+    ) -> bool {
         let Core { exports, peers, .. } = &mut *core;
         let Some(peer) = peers.get(key) else { return false };
         let (connection, exchange) = (peer.connection.clone(), Arc::clone(peer.far.exchange()));
@@ -168,12 +185,7 @@ impl Shared {
             return false;
         };
         let rooms = mailbox.and_then(|mailbox| mailbox.rooms.get_mut(key));
-        let kept = rooms.is_some_and(|rooms| {
-            rooms.kept > 0 && {
-                rooms.kept -= 1;
-                true
-            }
-        });
+        let (kept, enough) = rooms.map_or((false, false), |rooms| rooms.take(payload.len(), &face));
         drop(core);
         let sender = connection.sender(from_id);
         let delivered = if kept {
@@ -182,6 +194,7 @@ impl Shared {
             face.deliver(sender, payload, &exchange)
         };
         match delivered {
+            Ok(None) if enough => {}
             Ok(None) => self.handed_over(key, to, &face, false),
             Ok(Some(waiting)) => {
                 self.wait_behind(key, to, from_id, face, waiting);

@@ -11,7 +11,7 @@ use wharf_runtime::wire::Exchange;
 use super::convert::{NOBODY, far, near, signal_out};
 use super::core::{Core, FarActor, PeerKey, Shared, Wait, WaitState};
 use super::rooms::BYTES;
-use crate::proto::{Admission, CommandError, FarPid, NearId, Outgoing, Ticket, TypeState};
+use crate::proto::{Admission, CommandError, Connection, FarPid, NearId, Outgoing, Ticket, TypeState};
 
 /// The way to one life of another node.
 pub(super) struct Far {
@@ -42,8 +42,15 @@ impl Far {
 }
 
 impl Core {
-    /// An actor that may be sent to now, and how many bytes a message may have there.
-    fn ready(&mut self, shared: &Shared, key: &PeerKey, to: ActorId) -> Result<(FarPid, usize), Obstacle> {
+    /// Does something with the connection to an actor that may be sent to now, given how many bytes a message
+    /// may have there.
+    fn when_ready<T>(
+        &mut self,
+        shared: &Shared,
+        key: &PeerKey,
+        to: ActorId,
+        act: impl FnOnce(&mut Connection, FarPid, usize) -> Result<T, CommandError>,
+    ) -> Result<T, Obstacle> {
         if self.stopping {
             return Err(Obstacle::Refused(Refusal::NoConnection));
         }
@@ -53,7 +60,7 @@ impl Core {
         if actor.ended {
             return Err(Obstacle::Refused(Refusal::Closed));
         }
-        let agreed = proto.with_connection(shared.now(), (&key.0, key.1), |it, tables| {
+        let done = proto.with_connection(shared.now(), (&key.0, key.1), |it, tables| {
             let mut most = 0;
             for (_, message) in &actor.types {
                 match it.agree(message.name(), tables)? {
@@ -71,12 +78,19 @@ impl Core {
             if most as u64 > BYTES {
                 return Ok(Err(Obstacle::Refused(Refusal::WrongType)));
             }
-            Ok(Ok((actor.pid, most)))
+            Ok(act(it, actor.pid, most).map_err(|error| {
+                Obstacle::Refused(match refusal(&error) {
+                    Refusal::Full { .. } if it.is_handing_over(actor.pid.id) => Refusal::Full { limit: 0 },
+                    refusal => refusal,
+                })
+            }))
         });
-        match agreed {
+        match done {
             Ok(outcome) => {
-                if matches!(outcome, Err(Obstacle::Soon)) {
+                // The peer is asked for its opinion, or for credit.
+                if !matches!(outcome, Ok(_)) {
                     self.kick(&key.0);
+                    self.tell(shared);
                 }
                 outcome
             }
@@ -107,15 +121,14 @@ impl Core {
 
     /// Gets in line for room, or has it.
     fn enter(&mut self, shared: &Shared, key: &PeerKey, to: ActorId) -> WaitState {
-        let (pid, most) = match self.ready(shared, key, to) {
-            Ok(ready) => ready,
-            Err(Obstacle::Soon) => return WaitState::Blocked,
-            Err(Obstacle::Refused(refusal)) => return WaitState::Ready(Err(refusal)),
-        };
-        match self.with(shared, key, |it, _| it.reserve(pid, most)) {
+        match self.when_ready(shared, key, to, |it, pid, most| it.reserve(pid, most)) {
             Ok(Admission::Go(ticket)) => WaitState::Ready(Ok(ticket)),
-            Ok(Admission::Wait(ticket)) => WaitState::InLine(ticket),
-            Err(error) => WaitState::Ready(Err(refusal(&error))),
+            Ok(Admission::Wait(ticket)) => {
+                self.kick(&key.0);
+                WaitState::InLine(ticket)
+            }
+            Err(Obstacle::Soon) => WaitState::Blocked,
+            Err(Obstacle::Refused(refusal)) => WaitState::Ready(Err(refusal)),
         }
     }
 
@@ -199,22 +212,11 @@ impl Remote for Far {
     fn try_reserve(&self, pair: Pair) -> Result<(), Refusal> {
         let shared = self.shared()?;
         let mut core = shared.lock();
-        let (pid, most) = match core.ready(&shared, &self.key, pair.to) {
-            Ok(ready) => ready,
+        let kept = core.when_ready(&shared, &self.key, pair.to, |it, pid, most| it.try_reserve(pid, most));
+        let ticket = match kept {
+            Ok(ticket) => ticket,
             Err(Obstacle::Soon) => return Err(Refusal::Full { limit: 1 }),
             Err(Obstacle::Refused(refusal)) => return Err(refusal),
-        };
-        let ticket = core.with(&shared, &self.key, |it, _| it.try_reserve(pid, most));
-        let ticket = match ticket {
-            Ok(ticket) => ticket,
-            Err(error) => {
-                let hands_over =
-                    core.proto.connection_to(&self.key.0).is_some_and(|(_, it)| it.is_handing_over(pid.id));
-                return Err(match refusal(&error) {
-                    Refusal::Full { .. } if hands_over => Refusal::Full { limit: 0 },
-                    refusal => refusal,
-                });
-            }
         };
         if let Some(actor) = core.actor(&self.key, pair.to) {
             actor.kept.push_back(ticket);

@@ -1,6 +1,6 @@
 //! Which nodes are known here, from meeting them and from what others say.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -54,14 +54,14 @@ impl Core {
             number,
             far,
             connection,
-            actors: HashMap::new(),
+            actors: BTreeMap::new(),
             prune_at: 1024,
-            replies: HashMap::new(),
+            replies: BTreeMap::new(),
             answers,
-            in_line: HashMap::new(),
+            in_line: BTreeMap::new(),
             blocked: VecDeque::new(),
-            told: HashMap::new(),
-            heard: HashMap::new(),
+            told: BTreeMap::new(),
+            heard: BTreeMap::new(),
         };
         self.peers.insert(key.clone(), peer);
         Ok(key)

@@ -30,7 +30,10 @@ impl Shared {
     /// Carries bytes of a new transport. The protocol has just been told of it, under the same lock.
     pub(super) fn carry(&self, core: &mut Core, conn: ConnId, duplex: Duplex) {
         let notify = Arc::new(Notify::new());
-        core.lines.insert(conn, Line { notify: Arc::clone(&notify), closing: false, remote: duplex.remote });
+        core.lines.insert(
+            conn,
+            Line { notify: Arc::clone(&notify), idle: false, closing: false, remote: duplex.remote },
+        );
         let over = Arc::new(Notify::new());
         let Some(this) = self.this.upgrade() else { return };
         let (reader, writer) = (duplex.reader, duplex.writer);
@@ -99,6 +102,9 @@ async fn write(
         let (closing, told) = {
             let mut core = this.lock();
             while buffer.len() < WRITE_BYTES && core.proto.poll_transmit(conn, &mut buffer) {}
+            if let Some(line) = core.lines.get_mut(&conn) {
+                line.idle = buffer.is_empty();
+            }
             (core.is_closing(conn), core.proto.event_count() > 0)
         };
         if told {

@@ -73,9 +73,10 @@ impl Shared {
             return;
         };
         // Ahead, and in large steps.
-        if !wanted && rooms.owed == 0 && rooms.kept > most / 2 {
+        if !wanted && rooms.has_enough(most) {
             return;
         }
+        rooms.used = 0;
         let target = most.max(rooms.owed.min(AHEAD));
         let kept = face.keep(target.saturating_sub(rooms.kept));
         rooms.kept += kept;
@@ -129,6 +130,23 @@ impl Shared {
         }
         drop(core);
         face.give(given);
+    }
+}
+
+impl Rooms {
+    /// A message came: whether it has room of its own, and whether the peer can go on without more.
+    pub(super) fn take(&mut self, bytes: usize, face: &ExportedPid) -> (bool, bool) {
+        self.used += bytes as u64;
+        let kept = self.kept > 0;
+        if kept {
+            self.kept -= 1;
+        }
+        (kept, kept && most(face).is_some_and(|most| self.has_enough(most)))
+    }
+
+    /// Whether nobody needs more room, of which a peer may have that for `most` messages.
+    const fn has_enough(&self, most: u32) -> bool {
+        self.owed == 0 && self.kept > most / 2 && self.used < BYTES / 4
     }
 }
 

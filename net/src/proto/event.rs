@@ -1,5 +1,7 @@
 //! What a connection tells its driver.
 
+use std::sync::Arc;
+
 use super::credit::Ticket;
 use super::error::Violation;
 use super::ids::{FarPid, Identity, NearId};
@@ -19,7 +21,7 @@ pub enum Event {
         /// From whom.
         from: FarPid,
         /// Its type: name and version, as agreed on.
-        of: (Box<str>, u16),
+        of: (Arc<str>, u16),
         /// The message, encoded. Whoever decodes it finds the rights to answer that are in it.
         payload: Box<[u8]>,
     },
@@ -31,7 +33,7 @@ pub enum Event {
         /// From whom.
         from: FarPid,
         /// Its type: name and version, as agreed on.
-        of: (Box<str>, u16),
+        of: (Arc<str>, u16),
         /// The message, encoded.
         payload: Box<[u8]>,
     },

@@ -1,15 +1,16 @@
 //! Who is who: nodes, actors on this side, actors on the other.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::wire::WirePid;
 
 /// Longest name of a node, in bytes.
 pub const NAME_BYTES: usize = 255;
 
-/// Name of a node: 1 to 255 bytes of text.
+/// Name of a node: 1 to 255 bytes of text. Clones share it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeName(Box<str>);
+pub struct NodeName(Arc<str>);
 
 impl NodeName {
     /// The name, or `None` when it is empty or too long.

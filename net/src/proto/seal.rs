@@ -31,9 +31,17 @@ pub(crate) enum Check {
 /// The actors that other nodes may reach, and the key that proves it.
 pub struct Exports {
     key: [u8; 16],
-    /// With the epoch of each: raising it makes all proofs so far worthless.
-    live: BTreeMap<NearId, u64>,
+    live: BTreeMap<NearId, Live>,
     limit: usize,
+}
+
+/// An actor that can be reached.
+#[derive(Clone, Copy)]
+struct Live {
+    /// Raising it makes all proofs so far worthless.
+    epoch: u64,
+    /// Its proof in this epoch: each frame from it has it, so it is hashed once.
+    proof: u64,
 }
 
 impl fmt::Debug for Exports {
@@ -54,18 +62,22 @@ impl Exports {
     /// # Errors
     /// When as many are exported as may be.
     pub fn export(&mut self, near: NearId) -> Result<u64, CommandError> {
-        if !self.live.contains_key(&near) && self.live.len() >= self.limit {
+        if let Some(live) = self.live.get(&near) {
+            return Ok(live.proof);
+        }
+        if self.live.len() >= self.limit {
             return Err(CommandError::TooMany { what: "exported actors", limit: self.limit });
         }
-        let epoch = *self.live.entry(near).or_insert(0);
-        Ok(self.actor_proof(near, epoch))
+        let proof = self.actor_proof(near, 0);
+        self.live.insert(near, Live { epoch: 0, proof });
+        Ok(proof)
     }
 
     /// Makes every proof given out for `near` worthless. The next export gives another.
     pub fn revoke(&mut self, near: NearId) {
-        if let Some(epoch) = self.live.get_mut(&near) {
-            *epoch += 1;
-        }
+        let Some(epoch) = self.epoch(near) else { return };
+        let epoch = epoch + 1;
+        self.live.insert(near, Live { epoch, proof: self.actor_proof(near, epoch) });
     }
 
     /// Whether `near` can be reached.
@@ -93,11 +105,11 @@ impl Exports {
 
     /// The proof for an actor, exported or not, as `from` in a frame of ours.
     pub(crate) fn proof_of(&self, near: NearId) -> u64 {
-        self.actor_proof(near, self.live.get(&near).copied().unwrap_or(0))
+        self.live.get(&near).map_or_else(|| self.actor_proof(near, 0), |live| live.proof)
     }
 
     pub(crate) fn epoch(&self, near: NearId) -> Option<u64> {
-        self.live.get(&near).copied()
+        self.live.get(&near).map(|live| live.epoch)
     }
 
     /// Whether `authenticator` is the proof of a live actor's pid that was given out.
@@ -107,8 +119,8 @@ impl Exports {
     }
 
     pub(crate) fn check(&self, near: NearId, authenticator: u64) -> Check {
-        let epoch = self.live.get(&near);
-        let proof = self.actor_proof(near, epoch.copied().unwrap_or(0));
+        let epoch = self.epoch(near);
+        let proof = self.actor_proof(near, epoch.unwrap_or(0));
         // The hash is made and compared whether or not the actor is there, so that the time taken
         // tells nothing about the table.
         match (bool::from(proof.ct_eq(&authenticator)), epoch) {

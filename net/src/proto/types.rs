@@ -8,6 +8,7 @@
 //! sender's, with the type's name, and never bytes that mean something else.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::error::{CommandError, Violation};
 use super::ids::NAME_BYTES;
@@ -100,7 +101,7 @@ pub(crate) struct Types {
     offers: Vec<Offer>,
     by_name: BTreeMap<Box<str>, u32>,
     /// The peer's, by number: name and version, or `None` if refused.
-    accepted: Vec<Option<(Box<str>, u16)>>,
+    accepted: Vec<Option<(Arc<str>, u16)>>,
     limit: usize,
 }
 
@@ -212,7 +213,7 @@ impl Types {
     }
 
     /// What the peer means by `number`.
-    pub(crate) fn meaning(&self, number: u32) -> Result<(&str, u16), Violation> {
+    pub(crate) fn meaning(&self, number: u32) -> Result<(&Arc<str>, u16), Violation> {
         match self.accepted.get(number as usize) {
             Some(Some((name, version))) => Ok((name, *version)),
             _ => Err(Violation::UnknownType { number }),

@@ -99,11 +99,14 @@ impl Drop for Kept<'_> {
     }
 }
 
+/// Most messages are no longer, and need no more than one allocation.
+const FIRST_BYTES: usize = 128;
+
 /// Encodes and sends on room that is kept. With a ticket, the message is to be handed over.
 fn go<M: 'static, E: Encode<M>>(to: &Pid<M>, pair: Pair, message: M) -> Result<Option<Ticket>, SendError<M>> {
     let Some(remote) = remote_of(to) else { return Err(refused(to, Refusal::NoConnection, message)) };
     let kept = Kept(remote, pair);
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(FIRST_BYTES);
     if let Err(message) = E::encode(message, remote, &mut bytes) {
         return Err(SendError::NotEncoded { to: pair.to, message: Undelivered::new(message) });
     }

@@ -77,6 +77,17 @@ impl<'a, 'de> Decoder<'a, 'de> {
         Ok(len)
     }
 
+    /// Reads a sequence of bytes, at once.
+    pub(super) fn get_bytes(&mut self) -> Result<Vec<u8>, DecodeError> {
+        let len = self.get_len()?;
+        // What `serde` reads of a sequence is a level down.
+        self.enter()?;
+        self.leave();
+        let (bytes, rest) = self.bytes.split_at_checked(len).ok_or(DecodeError::Truncated)?;
+        self.bytes = rest;
+        Ok(bytes.to_vec())
+    }
+
     /// One level down.
     pub(super) const fn enter(&mut self) -> Result<(), DecodeError> {
         if self.depth == MAX_DEPTH {

@@ -84,6 +84,16 @@ impl<'a> Encoder<'a> {
         self.put(&len)
     }
 
+    /// Writes bytes as the sequence that they are, at once.
+    pub(super) fn put_bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.put_len(bytes.len())?;
+        // What `serde` makes of a sequence is a level down.
+        self.enter()?;
+        let put = self.put_raw(bytes);
+        self.leave();
+        put
+    }
+
     /// One level down.
     pub(super) const fn enter(&mut self) -> Result<(), EncodeError> {
         if self.depth == MAX_DEPTH {

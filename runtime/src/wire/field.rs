@@ -1,5 +1,7 @@
 //! Parts of a message: data, and replies.
 
+use std::any::Any;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -59,7 +61,11 @@ pub trait Field: Sized + Send + 'static {
 impl<T: Serialize + DeserializeOwned + Send + 'static> Field for T {
     #[inline]
     fn write(&self, encoder: &mut Encoder<'_>) -> Result<(), EncodeError> {
-        self.serialize(encoder)
+        // `serde` knows bytes as a sequence of numbers like any other. What is written is the same.
+        match (self as &dyn Any).downcast_ref::<Vec<u8>>() {
+            Some(bytes) => encoder.put_bytes(bytes),
+            None => self.serialize(encoder),
+        }
     }
 
     #[inline]
@@ -67,7 +73,14 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Field for T {
 
     #[inline]
     fn read(decoder: &mut Decoder<'_, '_>) -> Result<Self, DecodeError> {
-        Self::deserialize(decoder)
+        let mut read: Option<Self> = None;
+        if let Some(bytes) = (&mut read as &mut dyn Any).downcast_mut::<Option<Vec<u8>>>() {
+            *bytes = Some(decoder.get_bytes()?);
+        }
+        match read {
+            Some(bytes) => Ok(bytes),
+            None => Self::deserialize(decoder),
+        }
     }
 
     fn trace(tracer: &mut Tracer) {

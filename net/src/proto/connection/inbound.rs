@@ -1,5 +1,6 @@
 //! What each frame of the peer's does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use subtle::ConstantTimeEq;
@@ -118,7 +119,7 @@ impl Connection {
     ) -> Result<(), Violation> {
         let Parcel { from, to, check } = self.admit(pair, tables)?;
         let (name, version) = self.types.meaning(type_number)?;
-        let of: (Box<str>, u16) = (name.into(), version);
+        let of = (Arc::clone(name), version);
         let (bytes, payload) = (payload.0.len() as u64, payload.0);
         if check == Check::Live {
             self.grants.spend(now, to, bytes)?;

@@ -232,6 +232,12 @@ impl Connection {
         any
     }
 
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something to give.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        self.outbox.len() > 0
+    }
+
     /// The next thing to tell.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()

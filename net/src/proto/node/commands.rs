@@ -68,10 +68,15 @@ impl Node {
         (peer, incarnation): (&NodeName, u128),
         act: impl FnOnce(&mut Connection, &mut Tables) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        match self.standing(peer) {
-            Some((conn, current)) if current == incarnation => self.with(now, conn, act),
-            _ => Err(CommandError::NoConnection),
+        match self.reach(peer, incarnation) {
+            Some(conn) => self.with(now, conn, act),
+            None => Err(CommandError::NoConnection),
         }
+    }
+
+    /// The connection to one incarnation of a node.
+    pub(crate) fn reach(&self, peer: &NodeName, incarnation: u128) -> Option<ConnId> {
+        self.standing(peer).filter(|(_, current)| *current == incarnation).map(|(conn, _)| conn)
     }
 
     /// An actor of this node has ended: every peer that has to know is told.
@@ -124,7 +129,8 @@ impl Node {
         }
     }
 
-    fn with<T>(
+    /// Does something with a connection.
+    pub(crate) fn with<T>(
         &mut self,
         now: Duration,
         conn: ConnId,

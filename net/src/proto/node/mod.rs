@@ -182,6 +182,16 @@ impl Node {
         }
     }
 
+    /// Whether something is to be written to a transport.
+    #[must_use]
+    pub fn has_output(&self, conn: ConnId) -> bool {
+        match self.lines.get(&conn) {
+            Some(Line::Standing(connection)) => connection.has_output(),
+            Some(Line::Shaking { .. } | Line::Leaving(_)) => true,
+            None => false,
+        }
+    }
+
     /// How much there is to tell.
     #[must_use]
     pub fn event_count(&self) -> usize {
@@ -297,12 +307,11 @@ impl Node {
     /// Moves a connection's events to the node's; gives whom it was with and why, when it is over.
     fn gather(&mut self, conn: ConnId) -> Option<(Identity, EndCause)> {
         let Some(Line::Standing(connection)) = self.lines.get_mut(&conn) else { return None };
-        let peer = connection.peer().clone();
         while let Some(event) = connection.poll_event() {
             if let Event::Ended { cause } = event {
-                return Some((peer, cause));
+                return Some((connection.peer().clone(), cause));
             }
-            let (name, incarnation) = (peer.name.clone(), peer.incarnation);
+            let (name, incarnation) = (connection.peer().name.clone(), connection.peer().incarnation);
             self.events.push_back(NodeEvent::Far { peer: name, incarnation, event });
         }
         None
