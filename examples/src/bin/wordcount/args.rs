@@ -197,7 +197,7 @@ impl CountArgs {
 }
 
 fn processors() -> u16 {
-    u16::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(u16::MAX)
+    u16::try_from(crate::runtime::processors()).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]

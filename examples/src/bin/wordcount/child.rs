@@ -13,6 +13,7 @@ use wharf::net::{Key, Net};
 use crate::fleet::{Legacy, Setup, clean_up};
 use crate::interrupt;
 use crate::member::{self, Host};
+use crate::runtime;
 use crate::wire::{Files, Place};
 
 /// How long a child tries to come back to its parent, which may have been stopped for a while.
@@ -42,7 +43,7 @@ pub(crate) fn run() -> ExitCode {
     if let Err(error) = thread::Builder::new().name("parent".to_owned()).spawn(follow) {
         return fail(&format!("{}: can't watch its parent: {error}", setup.name));
     }
-    match wharf::block_on(count(&setup)) {
+    match runtime::block_on(setup.workers, count(&setup)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => fail(&format!("{}: {why}", setup.name)),
     }

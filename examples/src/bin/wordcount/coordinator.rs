@@ -44,7 +44,7 @@ use crate::wire::{Content, Files, Job, Msg, Nothing, Place, Seat, Slice, unpack}
 const GATHERING: Duration = Duration::from_secs(10);
 
 /// After this long without a word from a worker that has a chunk it is seen to that nobody waits for it.
-const SILENCE: Duration = Duration::from_secs(1);
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// The victim has done so many chunks when it is struck; fewer if there are no more.
 const STRUCK_AFTER: u64 = 2;

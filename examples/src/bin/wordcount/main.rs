@@ -11,7 +11,7 @@
 //! | `nodes.rs`, `fleet.rs` | the first process, and its children |
 //! | `child.rs`, `member.rs` | a child; a node that counts for another |
 //! | `serve.rs`, `work.rs` | the same with other machines |
-//! | `wire.rs`, `interrupt.rs` | what travels; Ctrl-C |
+//! | `wire.rs`, `runtime.rs`, `interrupt.rs` | what travels; threads; Ctrl-C |
 //! | `walk.rs`, `chunk.rs`, `read.rs` | from paths to chunks to words |
 //! | `parts.rs` | that no node gets too little to do |
 //! | `tally.rs`, `roster.rs`, `report.rs` | sums, shares, and how they are shown |
@@ -37,6 +37,7 @@ mod progress;
 mod read;
 mod report;
 mod roster;
+mod runtime;
 mod serve;
 mod tally;
 mod threads;

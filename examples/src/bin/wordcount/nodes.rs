@@ -16,6 +16,7 @@ use crate::fleet::{Fleet, Legacy, Setup};
 use crate::progress::Progress;
 use crate::report::Outcome;
 use crate::roster::{FIRST, Roster};
+use crate::runtime;
 use crate::walk::Walk;
 use crate::wire::{COORDINATOR, Files, Msg, Place};
 use crate::worker::crew;
@@ -38,7 +39,7 @@ pub(crate) fn run(
     progress: &Arc<Progress>,
     fleet: &Arc<Fleet>,
 ) -> Result<Outcome, String> {
-    wharf::block_on(async {
+    runtime::block_on(nodes.workers, async {
         let base = match Base::open(nodes, fleet).await {
             Ok(base) => base,
             Err(why) => {

@@ -13,6 +13,7 @@ use crate::nodes::count;
 use crate::progress::Progress;
 use crate::report::Outcome;
 use crate::roster::{FIRST, Roster};
+use crate::runtime;
 use crate::walk::Walk;
 use crate::wire::COORDINATOR;
 use crate::work::explain;
@@ -32,7 +33,7 @@ pub(crate) fn run(walk: Walk, args: &ServeArgs, progress: &Arc<Progress>) -> Res
         .without_time()
         .init();
     let workers = args.common.workers();
-    wharf::block_on(async {
+    runtime::block_on(workers, async {
         let mut roster = Roster::default();
         roster.expect(FIRST, workers);
         let (coordinator, outcome) =

@@ -12,6 +12,7 @@ use crate::args::WorkArgs;
 use crate::interrupt::{self, Ending};
 use crate::member::{self, Host};
 use crate::progress::complain;
+use crate::runtime;
 use crate::wire::{Files, Place};
 
 /// Counts until the serving node says that all is done, or a signal comes, which is given.
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &WorkArgs) -> Result<Option<Ending>, String> {
         None => some_name()?,
     };
     let signal = first_signal().map_err(|error| format!("can't listen for interrupts: {error}"))?;
-    wharf::block_on(async {
+    runtime::block_on(args.workers(), async {
         let node = Node::current().ok_or("there is no node here")?;
         let net = Net::builder(key).name(name.clone()).join(&node).map_err(|error| explain(&error))?;
         let place = Place { node: name, number: 0, files: Files::Others };
