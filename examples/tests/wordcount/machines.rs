@@ -37,7 +37,13 @@ impl Server {
     }
 
     /// Has the program, or what runs it elsewhere, help.
-    pub(super) fn helped_through(&self, program: Command, name: &str, key: &Path, options: &[&str]) -> Helper {
+    pub(super) fn helped_through(
+        &self,
+        program: Command,
+        name: &str,
+        key: &Path,
+        options: &[&str],
+    ) -> Helper {
         Helper::run(program, &self.address, name, key, options)
     }
 
@@ -107,7 +113,8 @@ fn a_serving_node_waits_for_workers_if_it_has_none_and_they_count_what_it_sends(
     fs::write(repository.path().join("giant"), "Ab".repeat(700_000)).unwrap();
     let expected = expect(repository.path());
     let server = Server::start(&key, repository.path(), &["--workers", "0"]);
-    let helpers = ["left", "right"].map(|name| server.helped_by(name, &key, &["--workers", "2", "--patience", "0"]));
+    let helpers =
+        ["left", "right"].map(|name| server.helped_by(name, &key, &["--workers", "2", "--patience", "0"]));
     let json = server.result();
     expected.check(&json);
     for helper in helpers {
@@ -178,10 +185,10 @@ fn garbage_at_the_door_is_reported_and_changes_nothing() {
 #[test]
 fn a_helper_that_reaches_something_else_says_so_and_does_not_try_again() {
     let dir = files(&[("key", &*"1a".repeat(32))]);
-    let mut refusal = vec![38, 0, 0, 0, 38];
+    // No proof, and a refusal: versions 98 to 99 are spoken here.
+    let mut refusal = vec![36, 0, 0, 0, 38];
     refusal.extend([0; 32]);
-    refusal.extend([0, 1, 98, 99]);
-    refusal[0] = u8::try_from(refusal.len() - 4).unwrap();
+    refusal.extend([1, 98, 99]);
     for (bytes, expected) in
         [(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "no connection to"), (refusal, "98 to 99")]
     {

@@ -65,7 +65,7 @@ fn two_machines_count_together_and_a_cable_that_is_cut_and_mended_changes_no_cou
     let Some(cable) = Cable::lay() else { return };
     let dir = files(&[]);
     let key = key(dir.path(), "key", "1a");
-    let input = sparse(dir.path(), 512 * 1024 * 1024);
+    let input = sparse(dir.path(), 256 * 1024 * 1024);
     let expected = count_json(&input, &["--workers", "0"]);
     let mut server = Server::run(cable.program(0), "tcp://10.77.0.1:7000", &key, &input, &["--workers", "0"]);
     let mut helper = server.helped_through(cable.program(1), "far", &key, &["--patience", "60"]);
@@ -81,5 +81,5 @@ fn two_machines_count_together_and_a_cable_that_is_cut_and_mended_changes_no_cou
     assert_eq!(helper.end().0, Some(0));
     check_same(&json, &expected);
     assert_eq!((names(&json["nodes"]), &json["nodes_lost"]), (vec!["node:1", "far"], &1.into()));
-    assert_eq!(chunks(&json["nodes"]), [0, 2048]);
+    assert_eq!(chunks(&json["nodes"]), [0, 1024]);
 }

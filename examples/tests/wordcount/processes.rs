@@ -119,7 +119,11 @@ fn a_signal_to_the_parent_or_to_all_of_its_group_leaves_no_process_and_no_file()
             let (dir, temporary) = (files(&[]), tempfile::tempdir().unwrap());
             let (mut parent, children) = begin(dir.path(), temporary.path(), &[]);
             let mut errors = Lines::of(parent.0.stderr.take().unwrap());
-            if group { signal_group(parent.0.id(), name) } else { signal(parent.0.id(), name) }
+            if group {
+                signal_group(parent.0.id(), name)
+            } else {
+                signal(parent.0.id(), name)
+            }
             let said = errors.until(&format!("{word} after"));
             assert!(said.contains("words"), "{said}");
             assert_eq!(parent.0.wait().unwrap().code(), Some(code));
@@ -131,22 +135,50 @@ fn a_signal_to_the_parent_or_to_all_of_its_group_leaves_no_process_and_no_file()
     }
 }
 
+/// The others have no more to do than it, once they are ahead of it.
 #[test]
-fn a_child_that_is_stopped_holds_nobody_up() {
+fn a_node_that_runs_seldom_does_its_part_of_a_large_count() {
     let (dir, temporary) = (files(&[]), tempfile::tempdir().unwrap());
-    let input = machines::sparse(dir.path(), 512 * 1024 * 1024);
-    let expected = count_json(&input, &["--workers", "0"]);
+    let expected = nodes::text(dir.path());
+    let (mut parent, children) = count_nodes(&dir.path().join("text"), temporary.path());
+    let tasks = fs::read_dir(format!("/proc/{}/task", children[0])).unwrap();
+    for task in tasks.map(|task| task.unwrap().file_name()) {
+        // A thread that has ended does not matter.
+        _ = Command::new("renice").args(["-n", "10", "-p"]).arg(task).output().unwrap();
+    }
+    let json = json_of(&mut parent);
+    assert_eq!(top(&json), expected);
+    let shares = chunks(&json["nodes"]);
+    assert!(shares.iter().all(|share| share * 5 >= shares.iter().sum()), "{shares:?}");
+}
+
+/// A count that ends by itself, and its children.
+fn count_nodes(input: &Path, temporary: &Path) -> (Guard, Vec<u32>) {
     let mut command = Command::new(PROGRAM);
-    command.args(["--json", "--top", ALL]).arg(&input).env("TMPDIR", temporary.path());
-    let mut parent = Guard(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    command.args(["--json", "--top", ALL, "--workers", "2"]).arg(input).env("TMPDIR", temporary);
+    let parent = Guard(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
     let children =
         poll("two children", || Some(children(parent.0.id())).filter(|children| children.len() == 2));
-    at_work(children[0]);
-    signal(children[0], "STOP");
+    (parent, children)
+}
+
+/// What a count prints when it ends.
+fn json_of(parent: &mut Guard) -> Value {
     let mut text = String::new();
     parent.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(parent.0.wait().unwrap().code(), Some(0));
-    machines::check_same(&serde_json::from_str(&text).unwrap(), &expected);
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_child_that_is_stopped_holds_nobody_up() {
+    let (dir, temporary) = (files(&[]), tempfile::tempdir().unwrap());
+    let input = machines::sparse(dir.path(), 256 * 1024 * 1024);
+    let expected = count_json(&input, &["--workers", "0"]);
+    let (mut parent, children) = count_nodes(&input, temporary.path());
+    at_work(children[0]);
+    signal(children[0], "STOP");
+    machines::check_same(&json_of(&mut parent), &expected);
     nothing_is_left(temporary.path());
 }
 
@@ -179,6 +211,6 @@ fn signal_group(leader: u32, signal: &str) {
 }
 
 fn kill(signal: &str, whom: &str) {
-    let kill = Command::new("sh").args(["-c", "kill -$1 -- $2", "sh", signal, whom]).status();
+    let kill = Command::new("sh").args(["-c", "kill -s $1 -- $2", "sh", signal, whom]).status();
     assert!(kill.unwrap().success());
 }

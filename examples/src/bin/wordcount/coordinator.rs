@@ -43,8 +43,11 @@ use crate::wire::{Content, Files, Job, Msg, Nothing, Place, Seat, Slice, unpack}
 /// How long nodes that are to be there at the beginning are waited for, while they start.
 const GATHERING: Duration = Duration::from_secs(10);
 
-/// After this long without a word from a worker that has a chunk it is seen to that nobody waits for it.
-const SILENCE: Duration = Duration::from_secs(2);
+/// As long as somebody waits, it is looked so often who was not heard of.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// A worker that has a chunk, and was not heard of in so many looks, is silent. Nobody waits for it.
+const SILENCE: u64 = 6;
 
 /// The victim has done so many chunks when it is struck; fewer if there are no more.
 const STRUCK_AFTER: u64 = 2;
@@ -87,7 +90,7 @@ pub(crate) struct Coordinator {
     next_holder: u64,
     /// Workers for whom there is nothing unless a chunk comes back.
     waiting: VecDeque<(u64, Reply<Option<Job>>)>,
-    /// Since somebody waits: how often it was looked who is silent, and whether it will be again.
+    /// How often it was looked who is silent, and whether it will be again.
     round: u64,
     is_looking: bool,
     /// Workers that have chunks, and were not heard of for a while.
@@ -103,7 +106,7 @@ struct Worker {
     place: Place,
     /// Its share in the roster, which its replacement takes over.
     slot: usize,
-    /// The round in which it was heard of, or in which it was given something after it had nothing.
+    /// The look before which it was heard of, or was given something after it had nothing.
     heard: u64,
     translation: Translation,
     /// Findings that have come in part.
@@ -283,15 +286,19 @@ impl Coordinator {
     /// Sees who was silent for a while; of them nobody expects anything soon.
     fn look(&mut self) {
         self.is_looking = false;
-        let is_heard = |worker: &Worker| worker.heard >= self.round;
+        let round = self.round;
+        let is_heard = |worker: &Worker| worker.heard + SILENCE > round;
         for (holder, worker) in &self.workers {
             if !is_heard(worker) && self.ledger.held_by(*holder) > 0 {
                 self.silent.insert(*holder);
             }
         }
-        let heard: BTreeSet<&str> =
-            self.workers.values().filter(|worker| is_heard(worker)).map(|worker| &*worker.place.node).collect();
-        for node in self.roster.expected().filter(|node| self.roster.has_asked(node) && !heard.contains(node)) {
+        // Who waits for a chunk has said all that there is to say.
+        let waiting = self.waiting.iter().filter_map(|(holder, _)| self.workers.get(holder));
+        let heard = self.workers.values().filter(|worker| is_heard(worker)).chain(waiting);
+        let heard: BTreeSet<&str> = heard.map(|worker| &*worker.place.node).collect();
+        for node in self.roster.expected().filter(|node| self.roster.has_asked(node) && !heard.contains(node))
+        {
             self.parts.release(node);
         }
     }
@@ -301,7 +308,7 @@ impl Coordinator {
         if !self.is_looking && !self.is_done && !self.waiting.is_empty() {
             self.is_looking = true;
             self.round += 1;
-            cx.set_timer("silence", SILENCE, Msg::Look);
+            cx.set_timer("look", LOOK, Msg::Look);
         }
     }
 
@@ -401,8 +408,10 @@ impl Actor for Coordinator {
     /// Walking reads directories, and that blocks: a coordinator has nothing else to do, and it
     /// looks no further ahead than the chunk that it is asked for.
     async fn handle(&mut self, msg: Msg, cx: &mut Context<Msg>) -> Result<(), ExitReason> {
-        if let Msg::Next { holder, .. } | Msg::More { holder, .. } | Msg::Slice { holder, .. } | Msg::Done { holder, .. } =
-            &msg
+        if let Msg::Next { holder, .. }
+        | Msg::More { holder, .. }
+        | Msg::Slice { holder, .. }
+        | Msg::Done { holder, .. } = &msg
         {
             self.hear(*holder);
         }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How long a child that was told to end may take, in steps.
-const STEPS: u32 = 200;
+/// How long a child that was told to end may take, in steps. Nobody wants anything of it any more.
+const STEPS: u32 = 50;
 const STEP: Duration = Duration::from_millis(10);
 
 /// What a child is told by the first line of its standard input. The end of the input is the end of its parent.

@@ -122,11 +122,15 @@ mod tests {
         for seed in 0..200 {
             let (mut parts, mut given, mut draw) = (three(), [0_u64; 3], seed);
             // How likely each of them asks: one in a hundred for some.
-            let weights: Vec<u64> = (0..3).map(|at| [1, 10, 100][usize::try_from(mix(seed + at) % 3).unwrap()]).collect();
+            let weights: Vec<u64> =
+                (0..3).map(|at| [1, 10, 100][usize::try_from(mix(seed + at) % 3).unwrap()]).collect();
             for _ in 0..100_000 {
                 draw = mix(draw);
                 let mut at = draw % weights.iter().sum::<u64>();
-                let asks = weights.iter().position(|weight| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap();
+                let asks = weights
+                    .iter()
+                    .position(|weight| at.checked_sub(*weight).map(|rest| at = rest).is_none())
+                    .unwrap();
                 if parts.must_wait(NODES[asks]) {
                     continue;
                 }
