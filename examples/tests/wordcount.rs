@@ -10,12 +10,18 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 #[path = "wordcount/machines.rs"]
 mod machines;
+#[cfg(target_os = "linux")]
+#[path = "wordcount/network.rs"]
+mod network;
 #[path = "wordcount/nodes.rs"]
 mod nodes;
 #[cfg(target_os = "linux")]
@@ -227,14 +233,13 @@ fn an_interrupt_says_how_far_the_count_got() {
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let mut child = Guard(command.spawn().unwrap());
-        let mut errors = BufReader::new(child.0.stderr.take().unwrap());
+        let mut errors = Lines::of(child.0.stderr.take().unwrap());
         // The warning about the pipe comes from within the count.
-        assert!(line(&mut errors).contains(pipe.to_str().unwrap()));
+        errors.until(pipe.to_str().unwrap());
         interrupt(&child.0);
-        let mut rest = String::new();
-        errors.read_to_string(&mut rest).unwrap();
-        assert_eq!(child.0.wait().unwrap().code(), Some(130), "{rest}");
-        assert!(rest.contains("interrupted after") && rest.contains("words"), "{rest}");
+        let said = errors.until("interrupted after");
+        assert!(said.contains("words"), "{said}");
+        assert_eq!(child.0.wait().unwrap().code(), Some(130), "{}", errors.rest());
     }
 }
 
@@ -359,10 +364,41 @@ fn interrupt(child: &Child) {
     assert!(kill.unwrap().success());
 }
 
-fn line(errors: &mut BufReader<ChildStderr>) -> String {
-    let mut line = String::new();
-    errors.read_line(&mut line).unwrap();
-    line
+/// How long a process may take to say what it is to say.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a process says, line by line; none of it waits forever.
+struct Lines(Receiver<String>);
+
+impl Lines {
+    fn of(errors: ChildStderr) -> Self {
+        let (sender, receiver) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self(receiver)
+    }
+
+    /// The next line with `text` in it.
+    fn until(&mut self, text: &str) -> String {
+        let mut said = Vec::new();
+        while let Ok(line) = self.0.recv_timeout(PATIENCE) {
+            if line.contains(text) {
+                return line;
+            }
+            said.push(line);
+        }
+        panic!("`{text}` was not said, but {said:?}")
+    }
+
+    /// All that is said until the end.
+    fn rest(&mut self) -> String {
+        std::iter::from_fn(|| self.0.recv_timeout(PATIENCE).ok()).map(|line| line + "\n").collect()
+    }
 }
 
 fn run(arguments: &[impl AsRef<OsStr>]) -> Output {

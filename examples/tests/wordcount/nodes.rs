@@ -16,10 +16,10 @@ fn count(input: &Path, temporary: &Path, options: &[&str]) -> Value {
     json(&output)
 }
 
-const LINES: usize = 2_000_000;
+const LINES: usize = 1_600_000;
 
-/// A text of a hundred megabytes, and what is in it.
-fn text(dir: &Path) -> Counts {
+/// A text of eighty megabytes, and what is in it.
+pub(super) fn text(dir: &Path) -> Counts {
     let line = "Nodes come, and nodes go; the counts stay the same.\n";
     fs::write(dir.join("text"), line.repeat(LINES)).unwrap();
     let counts = [
@@ -68,16 +68,20 @@ fn panics_and_a_killed_process_change_no_count() {
     }
 }
 
+/// Whatever the system makes of their threads: see the program's `parts.rs`.
 #[test]
-fn each_node_has_its_part_in_a_large_count() {
+fn each_node_does_a_fifth_of_a_large_count_at_least() {
     let dir = files(&[]);
     let expected = text(dir.path());
     let temporary = tempfile::tempdir().unwrap();
-    let json = count(dir.path(), temporary.path(), &["--workers", "2"]);
-    assert_eq!(top(&json), expected);
-    let shares = chunks(&json["nodes"]);
-    let all: u64 = shares.iter().sum();
-    assert!(shares.len() == 3 && shares.iter().all(|share| share * 10 >= all), "{shares:?}");
+    for options in [&[][..], &["--workers", "1", "--transport", "tcp"], &["--workers", "5"]] {
+        let json = count(dir.path(), temporary.path(), options);
+        assert_eq!(top(&json), expected);
+        let shares = chunks(&json["nodes"]);
+        let all: u64 = shares.iter().sum();
+        assert!(all > 300 && shares.len() == 3, "{shares:?}");
+        assert!(shares.iter().all(|share| share * 5 >= all), "{options:?}: {shares:?}");
+    }
 }
 
 #[test]

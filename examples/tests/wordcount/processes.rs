@@ -25,6 +25,12 @@ pub(super) fn status(process: u32) -> Option<(char, u32, u64)> {
     Some((fields[0].chars().next()?, fields[1].parse().ok()?, fields[11].parse().ok()?))
 }
 
+/// Waits until a process has worked for a while.
+pub(super) fn at_work(process: u32) {
+    let (.., before) = status(process).unwrap();
+    poll("work", || status(process).filter(|(.., ticks)| *ticks >= before + 3));
+}
+
 /// Whether it has ended; who waits for it is another matter.
 fn has_ended(process: u32) -> bool {
     status(process).is_none_or(|(state, ..)| matches!(state, 'Z' | 'X'))
@@ -36,16 +42,32 @@ fn children(parent: u32) -> Vec<u32> {
     processes.filter(|process| status(*process).is_some_and(|(_, of, _)| of == parent)).collect()
 }
 
+/// The processes that have this directory for their temporary files, and have not ended.
+fn users_of(temporary: &Path) -> Vec<u32> {
+    let place = format!("TMPDIR={}", temporary.display());
+    let uses = |process: &u32| {
+        let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == place.as_bytes())
+    };
+    let processes =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    processes.filter(uses).collect()
+}
+
+/// Waits until neither a process nor a file is left of a count.
+fn nothing_is_left(temporary: &Path) {
+    poll("the end of all processes", || users_of(temporary).is_empty().then_some(()));
+    poll("no files", || (fs::read_dir(temporary).unwrap().count() == 0).then_some(()));
+}
+
 /// A count that does not end by itself, and its children at work.
 fn begin(dir: &Path, temporary: &Path, options: &[&str]) -> (Guard, Vec<u32>) {
     let mut command = Command::new(PROGRAM);
-    command.args(options).arg(endless(dir)).env("TMPDIR", temporary);
+    command.args(options).arg(endless(dir)).env("TMPDIR", temporary).process_group(0);
     let parent = Guard(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
     let children =
         poll("two children", || Some(children(parent.0.id())).filter(|children| children.len() == 2));
-    for child in &children {
-        poll("a child at work", || status(*child).filter(|(.., ticks)| *ticks >= 5));
-    }
+    children.iter().copied().for_each(at_work);
     (parent, children)
 }
 
@@ -61,25 +83,103 @@ fn children_of_a_killed_process_end_and_take_its_directory_along() {
         }
         parent.0.kill().unwrap();
         parent.0.wait().unwrap();
-        for child in children {
-            poll("the child's end", || has_ended(child).then_some(()));
+        nothing_is_left(temporary.path());
+    }
+}
+
+/// The parent, at any moment of its beginning.
+#[test]
+fn a_process_that_is_killed_while_it_starts_leaves_nothing() {
+    let dir = files(&[]);
+    let input = endless(dir.path());
+    for moment in 0..8 {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut command = Command::new(PROGRAM);
+        command.arg(&input).env("TMPDIR", temporary.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut parent = Guard(command.spawn().unwrap());
+        match moment {
+            0 => {}
+            1 | 2 => poll("children", || (children(parent.0.id()).len() >= moment).then_some(())),
+            3 | 4 => poll("a directory", || fs::read_dir(temporary.path()).unwrap().next().map(drop)),
+            _ => poll("a socket", || {
+                let directory = fs::read_dir(temporary.path()).unwrap().next()?.unwrap();
+                fs::read_dir(directory.path()).ok()?.next().map(drop)
+            }),
         }
-        poll("no files", || (fs::read_dir(temporary.path()).unwrap().count() == 0).then_some(()));
+        parent.0.kill().unwrap();
+        parent.0.wait().unwrap();
+        nothing_is_left(temporary.path());
     }
 }
 
 #[test]
-fn an_interrupt_leaves_no_child_and_no_file() {
+fn a_signal_to_the_parent_or_to_all_of_its_group_leaves_no_process_and_no_file() {
+    for (name, code, word) in [("INT", 130, "interrupted"), ("TERM", 143, "terminated")] {
+        for group in [false, true] {
+            let (dir, temporary) = (files(&[]), tempfile::tempdir().unwrap());
+            let (mut parent, children) = begin(dir.path(), temporary.path(), &[]);
+            let mut errors = Lines::of(parent.0.stderr.take().unwrap());
+            if group {
+                signal_group(parent.0.id(), name)
+            } else {
+                signal(parent.0.id(), name)
+            }
+            let said = errors.until(&format!("{word} after"));
+            assert!(said.contains("words"), "{said}");
+            assert_eq!(parent.0.wait().unwrap().code(), Some(code));
+            // It has waited for its children.
+            assert!(children.into_iter().all(has_ended));
+            assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+            assert!(users_of(temporary.path()).is_empty());
+        }
+    }
+}
+
+/// The others have no more to do than it, once they are ahead of it.
+#[test]
+fn a_node_that_runs_seldom_does_its_part_of_a_large_count() {
     let (dir, temporary) = (files(&[]), tempfile::tempdir().unwrap());
-    let (mut parent, children) = begin(dir.path(), temporary.path(), &[]);
-    let mut errors = parent.0.stderr.take().unwrap();
-    interrupt(&parent.0);
-    assert_eq!(parent.0.wait().unwrap().code(), Some(130));
-    assert!(children.into_iter().all(has_ended));
-    assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
-    let mut said = String::new();
-    errors.read_to_string(&mut said).unwrap();
-    assert!(said.contains("interrupted after"), "{said}");
+    let expected = nodes::text(dir.path());
+    let (mut parent, children) = count_nodes(&dir.path().join("text"), temporary.path());
+    let tasks = fs::read_dir(format!("/proc/{}/task", children[0])).unwrap();
+    for task in tasks.map(|task| task.unwrap().file_name()) {
+        // A thread that has ended does not matter.
+        _ = Command::new("renice").args(["-n", "10", "-p"]).arg(task).output().unwrap();
+    }
+    let json = json_of(&mut parent);
+    assert_eq!(top(&json), expected);
+    let shares = chunks(&json["nodes"]);
+    assert!(shares.iter().all(|share| share * 5 >= shares.iter().sum()), "{shares:?}");
+}
+
+/// A count that ends by itself, and its children.
+fn count_nodes(input: &Path, temporary: &Path) -> (Guard, Vec<u32>) {
+    let mut command = Command::new(PROGRAM);
+    command.args(["--json", "--top", ALL, "--workers", "2"]).arg(input).env("TMPDIR", temporary);
+    let parent = Guard(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let children =
+        poll("two children", || Some(children(parent.0.id())).filter(|children| children.len() == 2));
+    (parent, children)
+}
+
+/// What a count prints when it ends.
+fn json_of(parent: &mut Guard) -> Value {
+    let mut text = String::new();
+    parent.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(parent.0.wait().unwrap().code(), Some(0));
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_child_that_is_stopped_holds_nobody_up() {
+    let (dir, temporary) = (files(&[]), tempfile::tempdir().unwrap());
+    let input = machines::sparse(dir.path(), 256 * 1024 * 1024);
+    let expected = count_json(&input, &["--workers", "0"]);
+    let (mut parent, children) = count_nodes(&input, temporary.path());
+    at_work(children[0]);
+    signal(children[0], "STOP");
+    machines::check_same(&json_of(&mut parent), &expected);
+    nothing_is_left(temporary.path());
 }
 
 #[test]
@@ -102,7 +202,15 @@ fn a_child_does_not_heed_an_interrupt_and_its_parent_does_without_it_when_it_is_
     assert_eq!(parent.0.wait().unwrap().code(), Some(130));
 }
 
-fn signal(process: u32, signal: &str) {
-    let kill = Command::new("sh").args(["-c", "kill -$1 $2", "sh", signal, &process.to_string()]).status();
+pub(super) fn signal(process: u32, signal: &str) {
+    kill(signal, &process.to_string());
+}
+
+fn signal_group(leader: u32, signal: &str) {
+    kill(signal, &format!("-{leader}"));
+}
+
+fn kill(signal: &str, whom: &str) {
+    let kill = Command::new("sh").args(["-c", "kill -s $1 -- $2", "sh", signal, whom]).status();
     assert!(kill.unwrap().success());
 }

@@ -4,13 +4,21 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all was counted
+  1    something could not be read or reached, or the connection was lost for good
+  2    the command line makes no sense
+  130  interrupted (Ctrl-C): standard error says how far the count got
+  143  terminated (SIGTERM): likewise";
+
 /// Counts the words (runs of ASCII letters, in lower case) of all text files under some paths.
 ///
 /// A coordinator actor hands out chunks of about 256 KiB; workers in this process and in child
 /// processes, each a node, count them. A worker that dies is replaced, and its chunk is counted by
 /// another; so are those of a node that is lost.
 #[derive(Clone, Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -23,8 +31,15 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Counts together with other machines, which are sent the text to count.
+    ///
+    /// They may come and go at any time: what one had that left or was lost is counted by the others. Without
+    /// workers of its own it waits for some.
+    #[command(after_help = EXIT_CODES)]
     Serve(ServeArgs),
     /// Helps a machine that serves, until all is counted.
+    ///
+    /// When interrupted it leaves, and what it has not reported is counted by others.
+    #[command(after_help = EXIT_CODES)]
     Work(WorkArgs),
     /// A child process of this program.
     #[command(name = crate::nodes::CHILD, hide = true)]
@@ -117,7 +132,7 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
-    /// How many seconds to try to come back when the connection is lost.
+    /// For how many seconds to call again when nobody answers, yet or any more.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) patience: u16,
 }

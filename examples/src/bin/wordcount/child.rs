@@ -6,11 +6,13 @@ use std::process::{self, ExitCode};
 use std::thread;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use wharf::Node;
 use wharf::net::{Key, Net};
 
-use crate::fleet::{Setup, clean_up};
-use crate::member;
+use crate::fleet::{Legacy, Setup, clean_up};
+use crate::interrupt;
+use crate::member::{self, Host};
 use crate::runtime;
 use crate::wire::{Files, Place};
 
@@ -19,14 +21,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Counts for whoever started this process.
 pub(crate) fn run() -> ExitCode {
-    let mut line = String::new();
-    let read = io::stdin().lock().read_line(&mut line);
-    let setup: Setup = match read.and_then(|_| Ok(serde_json::from_str(&line)?)) {
-        Ok(setup) => setup,
+    // An interrupt is for the parent, who decides.
+    if let Err(error) = interrupt::ignore() {
+        return fail(&format!("interrupts can't be ignored: {error}"));
+    }
+    let legacy: Legacy = match read() {
+        Ok(Some(legacy)) => legacy,
+        Ok(None) => return fail("this command is for wordcount itself"),
         Err(error) => return fail(&format!("this command is for wordcount itself: {error}")),
     };
-    let directory = setup.directory.clone();
-    if let Err(error) = thread::Builder::new().name("parent".to_owned()).spawn(move || follow(directory)) {
+    let setup: Setup = match read() {
+        Ok(Some(setup)) => setup,
+        Ok(None) => {
+            // The parent ended, or does without children.
+            clean_up(legacy.directory.as_deref());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return fail(&format!("told what makes no sense: {error}")),
+    };
+    let follow = move || follow(legacy.directory);
+    if let Err(error) = thread::Builder::new().name("parent".to_owned()).spawn(follow) {
         return fail(&format!("{}: can't watch its parent: {error}", setup.name));
     }
     match runtime::block_on(setup.workers, count(&setup)) {
@@ -36,16 +50,24 @@ pub(crate) fn run() -> ExitCode {
 }
 
 async fn count(setup: &Setup) -> Result<(), String> {
-    // An interrupt is for the parent, who decides.
-    #[cfg(unix)]
-    let _ignored = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
     let key = Key::from_hex(&setup.key).map_err(|error| error.to_string())?;
     let node = Node::current().ok_or("there is no node here")?;
     let net = Net::builder(key).name(setup.name.clone()).join(&node).map_err(|error| error.to_string())?;
     let place = Place { node: setup.name.clone(), number: 0, files: Files::Shared };
-    let served = member::serve(&net, &setup.address, &place, setup.workers, PATIENCE).await;
+    // Nobody asked for a child's view of what happens.
+    let host = Host { address: &setup.address, patience: PATIENCE, say: &|_| {} };
+    let served = member::serve(&net, &host, &place, setup.workers).await;
     net.stop().await;
     served
+}
+
+/// What the next line of the input says; `None` at its end.
+fn read<T: DeserializeOwned>() -> io::Result<Option<T>> {
+    let mut line = String::new();
+    if io::stdin().lock().read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    Ok(Some(serde_json::from_str(&line)?))
 }
 
 /// Ends this process when its parent does.

@@ -110,15 +110,22 @@ impl Totals {
         }
     }
 
+    /// Leaves a portion out that counts what is counted already: the words that it names have their numbers,
+    /// and the counter's next portions may mention them.
+    pub(crate) fn leave_out(&mut self, portion: Portion, translation: &mut Translation) {
+        self.add(Portion { counts: Vec::new(), ..portion }, translation);
+    }
+
     /// How many different words there are.
     pub(crate) fn distinct(&self) -> usize {
-        self.counts.len()
+        self.counts.iter().filter(|count| **count > 0).count()
     }
 
     /// The `limit` most frequent words, the most frequent first, equals in the order of their
     /// letters.
     pub(crate) fn top(&self, limit: usize) -> Vec<(String, u64)> {
-        let mut all: Vec<_> = self.vocabulary.words().iter().zip(self.counts.iter().copied()).collect();
+        let all = self.vocabulary.words().iter().zip(self.counts.iter().copied());
+        let mut all: Vec<_> = all.filter(|(_, count)| *count > 0).collect();
         let by_rank = |a: &(&[u8], u64), b: &(&[u8], u64)| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0));
         if limit < all.len() && limit > 0 {
             all.select_nth_unstable_by(limit - 1, by_rank);
@@ -220,6 +227,21 @@ mod tests {
         assert!(translation.fits(&first) && !translation.fits(&second));
         totals.add(first, &mut translation);
         assert!(translation.fits(&second));
+    }
+
+    #[test]
+    fn a_portion_that_is_left_out_counts_nothing_and_leaves_those_after_it_in_order() {
+        let mut counter = Counter::default();
+        counter.count(&mut b"x y y".to_vec());
+        let twice = counter.take();
+        counter.count(&mut b"y z".to_vec());
+        let (mut totals, mut translation) = (Totals::default(), Translation::default());
+        totals.leave_out(twice, &mut translation);
+        assert_eq!((totals.distinct(), top(&totals)), (0, Vec::new()));
+        let last = counter.take();
+        assert!(translation.fits(&last));
+        totals.add(last, &mut translation);
+        assert_eq!((totals.distinct(), top(&totals)), (2, pairs(&[("y", 1), ("z", 1)])));
     }
 
     #[test]

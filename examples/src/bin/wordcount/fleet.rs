@@ -1,4 +1,7 @@
 //! The child processes, and what must be gone when this process ends.
+//!
+//! What is to be removed is told to the children before it is made: whenever this process is killed, there is
+//! somebody who knows of it.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -9,14 +12,19 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tempfile::TempDir;
 
-/// How long a child that was told to end may take, in steps.
-const STEPS: u32 = 200;
+/// How long a child that was told to end may take, in steps. Nobody wants anything of it any more.
+const STEPS: u32 = 50;
 const STEP: Duration = Duration::from_millis(10);
 
-/// What a child is told by the first line of its standard input: there nobody else reads it, as they could
-/// on its command line. The end of the input is the end of its parent.
+/// What a child is told by the first line of its standard input. The end of the input is the end of its parent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Legacy {
+    /// A directory to be removed, should the parent not come to it.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+/// What a child is told by the second line: there nobody else reads it, as they could on its command line.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Setup {
     /// The key of the nodes, in hexadecimal digits.
@@ -26,8 +34,6 @@ pub(crate) struct Setup {
     /// What the child's node is called.
     pub(crate) name: String,
     pub(crate) workers: u16,
-    /// A directory to be removed, should the parent not come to it.
-    pub(crate) directory: Option<PathBuf>,
 }
 
 impl fmt::Debug for Setup {
@@ -44,59 +50,76 @@ pub(crate) struct Fleet(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     children: Vec<(String, Child)>,
-    directory: Option<TempDir>,
+    directory: Option<Directory>,
     is_over: bool,
 }
 
+/// A directory that is removed with this.
+#[derive(Debug)]
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        clean_up(Some(&self.0));
+    }
+}
+
 impl Fleet {
-    /// Makes a new directory that nobody else can look into.
+    /// Makes a directory that nobody else can look into.
     ///
     /// # Errors
     ///
-    /// If it can't be made.
-    pub(crate) fn make_directory(&self) -> io::Result<PathBuf> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("wordcount-");
+    /// If it can't be made, or is there.
+    pub(crate) fn make_directory(&self, path: &Path) -> io::Result<()> {
+        let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         let mut state = self.lock()?;
-        let directory = builder.tempdir()?;
-        let path = directory.path().to_path_buf();
-        state.directory = Some(directory);
-        Ok(path)
+        builder.create(path)?;
+        state.directory = Some(Directory(path.to_owned()));
+        Ok(())
     }
 
-    /// Starts a child.
+    /// Starts a child, which waits to be told what to do.
     ///
     /// # Errors
     ///
     /// If it can't be started.
-    pub(crate) fn start(&self, command: &str, setup: &Setup) -> io::Result<()> {
-        let mut command = {
-            let mut started = Command::new(std::env::current_exe()?);
-            started.arg(command);
-            started
-        };
-        command.stdin(Stdio::piped()).stdout(Stdio::null());
+    pub(crate) fn start(&self, command: &str, name: &str, legacy: &Legacy) -> io::Result<()> {
+        let mut child = Command::new(std::env::current_exe()?);
+        child.arg(command).stdin(Stdio::piped()).stdout(Stdio::null());
         // An interrupt from the terminal is for this process, which decides about its children.
         #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        std::os::unix::process::CommandExt::process_group(&mut child, 0);
         let mut state = self.lock()?;
-        let mut child = command.spawn()?;
-        let told = match &mut child.stdin {
-            Some(input) => serde_json::to_string(setup)
-                .map_err(io::Error::from)
-                .and_then(|line| writeln!(input, "{line}")),
-            None => Err(io::Error::other("the child has no standard input")),
-        };
-        state.children.push((setup.name.clone(), child));
+        let mut child = child.spawn()?;
+        let told = tell(&mut child, legacy);
+        state.children.push((name.to_owned(), child));
         told
+    }
+
+    /// Tells a child what to do.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such child, or it has ended.
+    pub(crate) fn tell(&self, setup: &Setup) -> io::Result<()> {
+        let mut state = self.lock()?;
+        let child = state.find(&setup.name).ok_or_else(|| io::Error::other("there is no such child"))?;
+        tell(child, setup)
+    }
+
+    /// Those children that have ended.
+    pub(crate) fn ended(&self) -> Vec<String> {
+        let Ok(mut state) = self.lock() else { return Vec::new() };
+        let ended = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
+        state.children.iter_mut().filter_map(|(name, child)| ended(child).then(|| name.clone())).collect()
     }
 
     /// Kills a child, as the system might; gives its process id.
     pub(crate) fn kill(&self, name: &str) -> Option<u32> {
         let mut state = self.lock().ok()?;
-        let (_, child) = state.children.iter_mut().find(|(child, _)| child == name)?;
+        let child = state.find(name)?;
         child.kill().ok()?;
         Some(child.id())
     }
@@ -134,7 +157,16 @@ impl Fleet {
     }
 }
 
+fn tell(child: &mut Child, what: &impl Serialize) -> io::Result<()> {
+    let input = child.stdin.as_mut().ok_or_else(|| io::Error::other("the child has no standard input"))?;
+    writeln!(input, "{}", serde_json::to_string(what)?)
+}
+
 impl State {
+    fn find(&mut self, name: &str) -> Option<&mut Child> {
+        self.children.iter_mut().find(|(child, _)| child == name).map(|(_, child)| child)
+    }
+
     fn kill(&mut self) {
         for (_, child) in &mut self.children {
             // One that has ended can't be killed, and is waited for all the same.
@@ -142,8 +174,7 @@ impl State {
             _ = child.wait();
         }
         self.children.clear();
-        // It may be gone: children remove it as well.
-        drop(self.directory.take());
+        self.directory = None;
     }
 }
 
@@ -178,24 +209,21 @@ mod tests {
 
     #[test]
     fn a_directory_is_private_and_gone_with_its_fleet() {
-        let fleet = Fleet::default();
-        let path = fleet.make_directory().unwrap();
+        let (fleet, place) = (Fleet::default(), tempfile::tempdir().unwrap());
+        let path = place.path().join("new");
+        fleet.make_directory(&path).unwrap();
         std::fs::write(path.join("file"), "x").unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(fleet.make_directory(&path).is_err(), "somebody else's");
         fleet.end();
         assert!(!path.exists());
-        assert!(fleet.make_directory().is_err(), "made after the end");
+        assert!(fleet.make_directory(&path).is_err(), "made after the end");
     }
 
     #[test]
     fn a_setup_shows_nobody_its_key() {
-        let setup = Setup {
-            key: "5ec2e7".to_owned(),
-            address: String::new(),
-            name: "x".to_owned(),
-            workers: 1,
-            directory: None,
-        };
+        let setup =
+            Setup { key: "5ec2e7".to_owned(), address: String::new(), name: "x".to_owned(), workers: 1 };
         assert!(!format!("{setup:?}").contains("5ec2e7"));
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Ledger<W> {
     /// By holder. A number is never used for a second holder.
     held: BTreeMap<u64, VecDeque<Chunk>>,
     returned: VecDeque<Chunk>,
+    /// Chunks that two holders have.
+    copied: BTreeSet<u64>,
     /// Unreadable files that other pieces in custody may still mention.
     failed: BTreeSet<u64>,
 }
@@ -58,6 +60,7 @@ impl<W: Iterator<Item = Result<Found, Unreadable>>> Ledger<W> {
             is_exhausted: false,
             held: BTreeMap::new(),
             returned: VecDeque::new(),
+            copied: BTreeSet::new(),
             failed: BTreeSet::new(),
         }
     }
@@ -75,6 +78,20 @@ impl<W: Iterator<Item = Result<Found, Unreadable>>> Ledger<W> {
         }
     }
 
+    /// Gives `holder` a copy of the oldest chunk that `slow` has and nobody else.
+    pub(crate) fn copy(&mut self, slow: u64, holder: u64) -> Option<Chunk> {
+        let mut chunks = self.held.get(&slow).filter(|_| slow != holder)?.iter();
+        let chunk = chunks.find(|chunk| !self.copied.contains(&chunk.number))?.clone();
+        self.copied.insert(chunk.number);
+        self.held.entry(holder).or_default().push_back(chunk.clone());
+        Some(chunk)
+    }
+
+    /// How many chunks a holder has.
+    pub(crate) fn held_by(&self, holder: u64) -> usize {
+        self.held.get(&holder).map_or(0, VecDeque::len)
+    }
+
     /// Takes a chunk out of the books; the caller counts its findings if and only if it gets the
     /// chunk. It does not when `holder` no longer holds that chunk.
     pub(crate) fn finish(&mut self, holder: u64, number: u64) -> Option<Chunk> {
@@ -84,6 +101,12 @@ impl<W: Iterator<Item = Result<Found, Unreadable>>> Ledger<W> {
         if chunks.is_empty() {
             self.held.remove(&holder);
         }
+        if self.copied.remove(&number) {
+            self.held.retain(|_, chunks| {
+                chunks.retain(|chunk| chunk.number != number);
+                !chunks.is_empty()
+            });
+        }
         chunk
     }
 
@@ -91,12 +114,16 @@ impl<W: Iterator<Item = Result<Found, Unreadable>>> Ledger<W> {
     pub(crate) fn lose(&mut self, holder: u64, blame: Blame) -> Option<Chunk> {
         let mut chunks = self.held.remove(&holder)?;
         let mut given_up = None;
-        if let (Blame::Chunk, Some(at)) = (blame, chunks.front_mut()) {
+        if let (Blame::Chunk, Some(at)) = (blame, chunks.front_mut())
+            && !self.copied.contains(&at.number)
+        {
             at.attempt += 1;
             if at.attempt >= MAX_ATTEMPTS {
                 given_up = chunks.pop_front();
             }
         }
+        // The other holder still has what it has.
+        chunks.retain(|chunk| !self.copied.remove(&chunk.number));
         self.returned.append(&mut chunks);
         given_up
     }
@@ -207,6 +234,39 @@ mod tests {
     }
 
     #[test]
+    fn of_two_holders_of_a_chunk_the_first_that_is_done_has_done_it() {
+        for (first, second) in [(1, 2), (2, 1)] {
+            let mut ledger = ledger(2);
+            take(&mut ledger, 1);
+            take(&mut ledger, 1);
+            assert_eq!(ledger.copy(1, 2).map(|chunk| chunk.number), Some(0));
+            assert!(ledger.finish(first, 0).is_some());
+            assert!(ledger.finish(second, 0).is_none());
+            assert_eq!((ledger.held_by(1), ledger.held_by(2)), (1, 0));
+            assert_eq!(take(&mut ledger, 2), Turn::Wait);
+            assert!(ledger.finish(1, 1).is_some());
+            assert_eq!(take(&mut ledger, 2), Turn::Done);
+        }
+    }
+
+    #[test]
+    fn there_is_one_copy_of_a_chunk_at_a_time_and_it_comes_back_when_both_are_gone() {
+        let mut ledger = ledger(1);
+        take(&mut ledger, 1);
+        assert_eq!((ledger.copy(1, 1), ledger.copy(3, 1)), (None, None));
+        assert!(ledger.copy(1, 2).is_some());
+        assert_eq!((ledger.copy(1, 3), ledger.copy(2, 3)), (None, None));
+        assert_eq!(ledger.lose(1, Blame::Chunk), None);
+        assert_eq!(take(&mut ledger, 3), Turn::Wait);
+        assert!(ledger.copy(2, 3).is_some());
+        ledger.lose(2, Blame::Nobody);
+        ledger.lose(3, Blame::Chunk);
+        let Turn::Count(chunk) = take(&mut ledger, 4) else { panic!("nothing came back") };
+        // It was with two when the first of them died, and with one when the last did.
+        assert_eq!((chunk.number, chunk.attempt), (0, 1));
+    }
+
+    #[test]
     fn a_chunk_that_kills_everybody_is_given_up() {
         let mut ledger = ledger(1);
         for holder in 0..u64::from(MAX_ATTEMPTS) {
@@ -241,7 +301,7 @@ mod tests {
         assert_eq!(unreadable, [PathBuf::from("locked")]);
     }
 
-    /// Holders take, finish, finish twice and die in drawn orders.
+    /// Holders take, copy, finish, finish twice and die in drawn orders.
     #[test]
     fn each_chunk_is_finished_exactly_once_in_any_order_of_events() {
         for seed in 0..300 {
@@ -253,9 +313,15 @@ mod tests {
                 draw = mix(draw);
                 let slot = usize::try_from(draw % 3).unwrap();
                 let holder = holders[slot];
-                match (draw / 3) % 4 {
+                match (draw / 3) % 5 {
                     0 | 1 => {
                         if let Turn::Count(chunk) = take(&mut ledger, holder) {
+                            last.push((holder, chunk.number));
+                        }
+                    }
+                    3 => {
+                        let slow = holders[usize::try_from(draw / 15 % 3).unwrap()];
+                        if let Some(chunk) = ledger.copy(slow, holder) {
                             last.push((holder, chunk.number));
                         }
                     }
@@ -267,7 +333,7 @@ mod tests {
                         }
                     }
                     // Deaths stop in time for nothing to be given up.
-                    _ if draw % 5 == 0 && next_holder < 10 => {
+                    _ if draw % 7 == 0 && next_holder < 10 => {
                         let blame = if draw % 2 == 0 { Blame::Chunk } else { Blame::Nobody };
                         ledger.lose(holder, blame);
                         holders[slot] = next_holder;

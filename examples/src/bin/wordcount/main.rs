@@ -11,8 +11,9 @@
 //! | `nodes.rs`, `fleet.rs` | the first process, and its children |
 //! | `child.rs`, `member.rs` | a child; a node that counts for another |
 //! | `serve.rs`, `work.rs` | the same with other machines |
-//! | `wire.rs`, `runtime.rs` | what travels; threads |
+//! | `wire.rs`, `runtime.rs`, `interrupt.rs` | what travels; threads; Ctrl-C |
 //! | `walk.rs`, `chunk.rs`, `read.rs` | from paths to chunks to words |
+//! | `parts.rs` | that no node gets too little to do |
 //! | `tally.rs`, `roster.rs`, `report.rs` | sums, shares, and how they are shown |
 //!
 //! ```text
@@ -31,6 +32,7 @@ mod interrupt;
 mod ledger;
 mod member;
 mod nodes;
+mod parts;
 mod progress;
 mod read;
 mod report;
@@ -72,7 +74,8 @@ fn main() -> ExitCode {
             report(&serve.common, |walk, progress, _| serve::run(walk, &serve, progress))
         }
         Some(Command::Work(work)) => match work::run(&work) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(None) => ExitCode::SUCCESS,
+            Ok(Some(signal)) => ExitCode::from(signal.code()),
             Err(message) => {
                 progress::complain(&message);
                 ExitCode::from(INCOMPLETE)
@@ -134,7 +137,7 @@ fn count_and_print(
     count: impl FnOnce(Walk, &Arc<Progress>, &Arc<Fleet>) -> Result<Outcome, String>,
 ) -> Result<ExitCode, String> {
     let fleet = Arc::new(Fleet::default());
-    interrupt::watch(Arc::clone(progress), Arc::clone(&fleet))
+    interrupt::end_on_signal(Arc::clone(progress), Arc::clone(&fleet))
         .map_err(|error| format!("can't listen for interrupts: {error}"))?;
     progress.measure(&args.paths);
     let begin = now();

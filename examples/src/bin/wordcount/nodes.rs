@@ -1,15 +1,18 @@
 //! The first process: counts with workers of its own, and with those of child processes.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::oneshot;
+use futures::future::{Either, select};
 use wharf::net::{Key, Net};
 use wharf::{Node, Pid, Spawn};
 
 use crate::args::{Nodes, Transport};
 use crate::coordinator::{Coordinator, Mischief, Victim};
-use crate::fleet::{Fleet, Setup};
+use crate::fleet::{Fleet, Legacy, Setup};
 use crate::progress::Progress;
 use crate::report::Outcome;
 use crate::roster::{FIRST, Roster};
@@ -17,6 +20,9 @@ use crate::runtime;
 use crate::walk::Walk;
 use crate::wire::{COORDINATOR, Files, Msg, Place};
 use crate::worker::crew;
+
+/// How often it is seen whether children have ended.
+const STEP: Duration = Duration::from_millis(100);
 
 /// The subcommand that a child is started with.
 pub(crate) const CHILD: &str = "__node";
@@ -38,30 +44,32 @@ pub(crate) fn run(
             Ok(base) => base,
             Err(why) => {
                 progress.say(&format!("counting in one process: {why}"));
+                fleet.end();
                 None
             }
         };
         let mut roster = Roster::default();
         roster.expect(FIRST, nodes.workers);
-        let children = base.as_ref().map_or(1..1, |_| 2..u16::from(nodes.nodes) + 1).map(child_name);
-        let children: Vec<_> = children.collect();
-        for child in &children {
+        let children = base.as_ref().map(|base| &*base.children).unwrap_or_default();
+        for child in children {
             roster.expect(child, nodes.workers);
         }
-        let victim = seed.and_then(|seed| victim(&children, seed, fleet, progress));
+        let victim = seed.and_then(|seed| victim(children, seed, fleet, progress));
         let (coordinator, outcome) =
             Coordinator::new(walk, roster, Mischief { seed, victim }, Arc::clone(progress));
         let coordinator = Spawn::new().label("coordinator").spawn(coordinator);
-        if let Some(base) = &base {
-            let started = base.net.export(COORDINATOR, &coordinator).map_err(|error| error.to_string());
-            let started = started.and_then(|()| base.start(&children, nodes.workers, fleet));
-            if let Err(why) = started {
-                progress.say(&format!("counting with fewer nodes: {why}"));
-                // A coordinator that is gone is told of below.
-                _ = coordinator.send(Msg::Begin).await;
-            }
+        if let Some(base) = &base
+            && let Err(why) = base.begin(&coordinator, nodes.workers, fleet)
+        {
+            progress.say(&format!("counting with fewer nodes: {why}"));
+            // A coordinator that is gone is told of below.
+            _ = coordinator.send(Msg::Begin).await;
         }
-        let outcome = count(&coordinator, nodes.workers, outcome).await;
+        let counts = Box::pin(count(&coordinator, nodes.workers, outcome));
+        let outcome = match select(counts, Box::pin(watch(fleet, &coordinator))).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right((never, _)) => match never {},
+        };
         if let Some(base) = base {
             // The children hear that all is done, and end.
             base.net.stop().await;
@@ -69,6 +77,17 @@ pub(crate) fn run(
         fleet.end();
         outcome
     })
+}
+
+/// Tells the coordinator of children that have ended: it may wait for them to begin.
+async fn watch(fleet: &Fleet, coordinator: &Pid<Msg>) -> std::convert::Infallible {
+    loop {
+        wharf::sleep(STEP).await;
+        for node in fleet.ended() {
+            // A coordinator that is gone gives no result, and that is told.
+            _ = coordinator.send(Msg::Gone { node }).await;
+        }
+    }
 }
 
 /// Counts with so many workers of this node as well, and waits for the result.
@@ -94,46 +113,56 @@ struct Base {
     net: Net,
     address: String,
     key: String,
-    directory: Option<std::path::PathBuf>,
+    children: Vec<String>,
 }
 
 impl Base {
-    /// Listens for children; `None` if there are to be none.
+    /// Starts children and listens for them; `None` if there are to be none.
     async fn open(nodes: Nodes, fleet: &Fleet) -> Result<Option<Self>, String> {
         if nodes.nodes < 2 {
             return Ok(None);
         }
-        let mut bytes = [0; 32];
+        let mut bytes = [0; 32 + 8];
         getrandom::fill(&mut bytes).map_err(|error| format!("no random numbers: {error}"))?;
-        let node = Node::current().ok_or("there is no node here")?;
-        let net = Net::builder(Key::new(bytes)).name(FIRST).join(&node).map_err(|error| error.to_string())?;
-        let (directory, at) = match nodes.transport {
-            Transport::Unix => {
-                let directory = fleet
-                    .make_directory()
-                    .map_err(|error| format!("no directory for the socket: {error}"))?;
-                let at = format!("unix:{}", directory.join("socket").display());
-                (Some(directory), at)
-            }
-            Transport::Tcp => (None, "tcp://127.0.0.1:0".to_owned()),
+        let (name, bytes) = bytes.split_first_chunk::<8>().ok_or("no random numbers")?;
+        let key = hex(bytes);
+        // Where it will be: children must know before it is there.
+        let directory = std::env::temp_dir().join(format!("wordcount-{}", hex(name)));
+        let legacy = match nodes.transport {
+            Transport::Unix => Legacy { directory: Some(directory) },
+            Transport::Tcp => Legacy { directory: None },
         };
+        let children: Vec<_> = (2..=u16::from(nodes.nodes)).map(child_name).collect();
+        for name in &children {
+            fleet.start(CHILD, name, &legacy).map_err(|error| format!("{name} does not start: {error}"))?;
+        }
+        let at = match legacy.directory {
+            Some(directory) => unix(&directory, fleet)?,
+            None => "tcp://127.0.0.1:0".to_owned(),
+        };
+        let secret = Key::from_hex(&key).map_err(|error| error.to_string())?;
+        let node = Node::current().ok_or("there is no node here")?;
+        let net = Net::builder(secret).name(FIRST).join(&node).map_err(|error| error.to_string())?;
         let address = net.listen(&at).await.map_err(|error| format!("can't listen at {at}: {error}"))?;
-        Ok(Some(Self { net, address: address.to_string(), key: hex(&bytes), directory }))
+        Ok(Some(Self { net, address: address.to_string(), key, children }))
     }
 
-    fn start(&self, children: &[String], workers: u16, fleet: &Fleet) -> Result<(), String> {
-        for name in children {
-            let setup = Setup {
-                key: self.key.clone(),
-                address: self.address.clone(),
-                name: name.clone(),
-                workers,
-                directory: self.directory.clone(),
-            };
-            fleet.start(CHILD, &setup).map_err(|error| format!("{name} does not start: {error}"))?;
+    /// Has the children join, and work for the coordinator.
+    fn begin(&self, coordinator: &Pid<Msg>, workers: u16, fleet: &Fleet) -> Result<(), String> {
+        self.net.export(COORDINATOR, coordinator).map_err(|error| error.to_string())?;
+        for name in &self.children {
+            let (key, address, name) = (self.key.clone(), self.address.clone(), name.clone());
+            let setup = Setup { key, address, name, workers };
+            fleet.tell(&setup).map_err(|error| format!("{} does not listen: {error}", setup.name))?;
         }
         Ok(())
     }
+}
+
+/// An address in a new directory.
+fn unix(directory: &PathBuf, fleet: &Fleet) -> Result<String, String> {
+    fleet.make_directory(directory).map_err(|error| format!("no directory for the socket: {error}"))?;
+    Ok(format!("unix:{}", directory.join("socket").display()))
 }
 
 /// One of the children, whoever the seed wants.

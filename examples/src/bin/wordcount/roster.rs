@@ -70,6 +70,21 @@ impl Roster {
         self.find(node).map_or(0, |member| member.share.chunks)
     }
 
+    /// Whether a node was expected from the beginning.
+    pub(crate) fn is_expected(&self, node: &str) -> bool {
+        self.find(node).is_some_and(|member| member.is_expected)
+    }
+
+    /// The nodes that were expected from the beginning.
+    pub(crate) fn expected(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter(|member| member.is_expected).map(|member| &*member.share.name)
+    }
+
+    /// Whether a worker of a node has ever asked for a chunk.
+    pub(crate) fn has_asked(&self, node: &str) -> bool {
+        self.find(node).is_some_and(|member| member.has_asked)
+    }
+
     /// Whether a worker of that node has entered and has not ended.
     pub(crate) fn is_there(&self, node: &str) -> bool {
         self.find(node).is_some_and(|member| member.workers > 0)

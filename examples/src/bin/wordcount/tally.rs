@@ -54,10 +54,20 @@ impl Tally {
         }
     }
 
+    /// Leaves findings out of a chunk that somebody else was done with before.
+    pub(crate) fn leave_out(&mut self, findings: Findings, translation: &mut Translation) {
+        self.totals.leave_out(findings.portion, translation);
+    }
+
     /// Adds counts that come apart from the chunks they are of.
     pub(crate) fn add_words(&mut self, portion: Portion, translation: &mut Translation) {
         self.words += portion.total();
         self.totals.add(portion, translation);
+    }
+
+    /// Tells the user something.
+    pub(crate) fn say(&self, line: &str) {
+        self.progress.say(line);
     }
 
     /// Counts what could not be read, and says so.

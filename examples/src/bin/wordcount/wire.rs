@@ -33,6 +33,10 @@ pub(crate) enum Msg {
     Done { holder: u64, chunk: u64, findings: Findings },
     /// Those who have not entered by now are not waited for.
     Begin,
+    /// Those who have not been heard of for a while are not waited for.
+    Look,
+    /// A child process has ended.
+    Gone { node: String },
 }
 
 /// What workers are told: nothing, they ask.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::{MaybeDone, maybe_done};
 use futures::poll;
-use wharf::{Ask, Event, ExitReason, Mailbox, Pid, Spawn};
+use wharf::{ActorId, Ask, Event, ExitReason, Mailbox, Pid, Spawn};
 
 use crate::chaos::Chaos;
 use crate::read::{Findings, Reader};
@@ -34,34 +34,47 @@ pub(crate) async fn crew(
     place: &Place,
     workers: u16,
 ) -> Result<(), String> {
-    let mut places = HashMap::new();
+    let mut hands = Hands::default();
     for number in 1..=workers {
-        let place = Place { number, ..place.clone() };
-        places.insert(hire(mailbox, coordinator, &place), place);
+        hands.hire(mailbox, coordinator, Place { number, ..place.clone() });
     }
     let mut lost = None;
-    while !places.is_empty() {
+    while !hands.0.is_empty() {
         let Some(Event::Down(down)) = mailbox.next().await else {
             return Err("told to stop".to_owned());
         };
-        let Some(place) = places.remove(&down.subject) else { continue };
+        let Some((_, place)) = hands.0.remove(&down.subject) else { continue };
         match down.reason {
             // An error of its own is that the coordinator does not answer.
             ExitReason::Failed(error) => lost = Some(error.to_string()),
             reason if reason.is_orderly() => {}
-            _ => _ = places.insert(hire(mailbox, coordinator, &place), place),
+            _ => hands.hire(mailbox, coordinator, place),
         }
     }
     lost.map_or(Ok(()), Err)
 }
 
-fn hire(mailbox: &mut Mailbox<Nothing>, coordinator: &Pid<Msg>, place: &Place) -> wharf::ActorId {
-    let (coordinator, place) = (coordinator.clone(), place.clone());
-    let worker = Spawn::on(&mailbox.node())
-        .label(format!("worker:{}", place.number))
-        .spawn_fn(async move |mailbox| work(mailbox, coordinator, place).await);
-    mailbox.monitor(&worker);
-    worker.id()
+/// The workers of a crew. Whoever is left when it is dropped ends.
+#[derive(Default)]
+struct Hands(HashMap<ActorId, (Pid<Nothing>, Place)>);
+
+impl Hands {
+    fn hire(&mut self, mailbox: &mut Mailbox<Nothing>, coordinator: &Pid<Msg>, place: Place) {
+        let (coordinator, at) = (coordinator.clone(), place.clone());
+        let worker = Spawn::on(&mailbox.node())
+            .label(format!("worker:{}", place.number))
+            .spawn_fn(async move |mailbox| work(mailbox, coordinator, at).await);
+        mailbox.monitor(&worker);
+        self.0.insert(worker.id(), (worker, place));
+    }
+}
+
+impl Drop for Hands {
+    fn drop(&mut self) {
+        for (worker, _) in self.0.values() {
+            worker.exit(ExitReason::Shutdown);
+        }
+    }
 }
 
 /// Counts chunks until there are none.
