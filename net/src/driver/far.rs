@@ -88,7 +88,7 @@ impl Core {
         match done {
             Ok(outcome) => {
                 // The peer is asked for its opinion, or for credit.
-                if !matches!(outcome, Ok(_)) {
+                if outcome.is_err() {
                     self.kick(&key.0);
                     self.tell(shared);
                 }

@@ -71,13 +71,16 @@ impl Introductions {
     }
 }
 
+/// A node, and where it can be reached.
+type Introduced = (Identity, Box<[Box<str>]>);
+
 /// Who a frame introduces, and its addresses.
 pub(crate) fn read(
     name: Payload<'_>,
     incarnation: u128,
     own_number: u32,
     addresses: Payload<'_>,
-) -> Result<(Identity, Box<[Box<str>]>), Violation> {
+) -> Result<Introduced, Violation> {
     let bad = |what| Violation::BadName { what };
     let name = std::str::from_utf8(name.0).ok().and_then(NodeName::new).ok_or(bad("name of a node"))?;
     let addresses = std::str::from_utf8(addresses.0).ok().filter(|text| text.len() <= ADDRESSES_BYTES);
