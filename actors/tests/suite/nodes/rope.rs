@@ -142,7 +142,7 @@ impl Transport for Rope {
     fn dial<'a>(&'a self, to: &'a Address) -> BoxFuture<'a, Result<Duplex, TransportError>> {
         Box::pin(async move {
             if self.state.lock().unwrap().torn {
-                return Err(TransportError::Refused { address: to.clone() });
+                return Err(TransportError::Refused { address: to.clone(), source: None });
             }
             self.mem.dial(&Self::inner(to)).await.map(|duplex| self.wrap(duplex))
         })
