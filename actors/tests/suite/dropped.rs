@@ -518,7 +518,6 @@ fn an_ask_in_a_select_dropped_at_any_await_is_handled_once_and_its_answer_goes_n
             }
             assert_eq!(tally.total().await, Ok(expected));
             if answered {
-                assert!(turns > 0, "others were ready at once");
                 return;
             }
         }
