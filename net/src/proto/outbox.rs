@@ -9,6 +9,8 @@ const LENGTH_BYTES: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Outbox {
     limits: Limits,
+    /// The end of the handshake: without it the peer makes nothing of what follows.
+    greeting: Vec<u8>,
     control: Queue,
     ordinary: Queue,
 }
@@ -25,12 +27,12 @@ impl Outbox {
     pub(crate) fn new(frame_bytes: u32) -> Self {
         let mut limits = Limits::PEER;
         limits.frame_bytes = frame_bytes;
-        Self { limits, control: Queue::default(), ordinary: Queue::default() }
+        Self { limits, greeting: Vec::new(), control: Queue::default(), ordinary: Queue::default() }
     }
 
     /// Frames that go out before all others, encoded already.
     pub(crate) fn begin_with(&mut self, frames: Vec<u8>) {
-        self.control = Queue { bytes: frames, start: 0 };
+        self.greeting = frames;
     }
 
     /// Queues a frame in its lane.
@@ -47,6 +49,7 @@ impl Outbox {
     /// Appends whole frames to `out`, to about `most` bytes: at least one if there is any.
     pub(crate) fn take(&mut self, most: usize, out: &mut Vec<u8>) -> bool {
         let before = out.len();
+        out.append(&mut self.greeting);
         self.control.take(most, before, out);
         self.ordinary.take(most, before, out);
         out.len() > before
@@ -57,7 +60,7 @@ impl Outbox {
         self.limits.frame_bytes
     }
 
-    /// Drops what was queued.
+    /// Drops what was queued, and keeps what goes out before all others.
     pub(crate) fn clear(&mut self) {
         self.control = Queue::default();
         self.ordinary = Queue::default();
@@ -65,7 +68,7 @@ impl Outbox {
 
     /// Bytes that wait.
     pub(crate) fn len(&self) -> usize {
-        self.control.len() + self.ordinary.len()
+        self.greeting.len() + self.control.len() + self.ordinary.len()
     }
 }
 
@@ -120,6 +123,21 @@ mod tests {
         assert!(outbox.take(1000, &mut out));
         assert_eq!(kinds(&out), [FrameKind::Heartbeat, FrameKind::Gone, FrameKind::Goodbye]);
         assert!(!outbox.take(1000, &mut out) && outbox.len() == 0);
+    }
+
+    #[test]
+    fn the_end_of_a_handshake_is_not_dropped_with_the_rest() {
+        let mut outbox = Outbox::new(1000);
+        let mut greeting = Vec::new();
+        wire::encode(&Frame::Gone { slot: 1, generation: 1 }, &Limits::PEER, &mut greeting).unwrap();
+        outbox.begin_with(greeting);
+        outbox.push(&Frame::Heartbeat { number: 1, seen: 0 }).unwrap();
+        outbox.clear();
+        outbox.push(&Frame::Goodbye { cause: GoodbyeCause::BrokenProtocol }).unwrap();
+        let mut out = Vec::new();
+        assert!(outbox.take(1000, &mut out));
+        assert_eq!(kinds(&out), [FrameKind::Gone, FrameKind::Goodbye]);
+        assert_eq!(outbox.len(), 0);
     }
 
     #[test]
