@@ -118,6 +118,8 @@ pub trait Actor: Send + Sized + 'static {
     ///     async fn watch(&mut self, job: Pid<()>, reply: Reply<ExitReason>, cx: &mut Context<WatchMsg>) {
     ///         self.0 = Some(reply);
     ///         cx.monitor(&job);
+    ///         // Now it may begin.
+    ///         let _ = job.send(()).await;
     ///     }
     ///
     ///     async fn handle_down(&mut self, down: Down, _: &mut Context<WatchMsg>) -> Result<(), ExitReason> {
@@ -130,7 +132,10 @@ pub trait Actor: Send + Sized + 'static {
     ///
     /// wharf::block_on(async {
     ///     let watch = wharf::spawn(Watch(None));
-    ///     let job = wharf::spawn_fn(async |_: Mailbox<()>| ExitReason::custom("done"));
+    ///     let job = wharf::spawn_fn(async |mut mailbox: Mailbox<()>| {
+    ///         mailbox.receive().await;
+    ///         ExitReason::custom("done")
+    ///     });
     ///     assert_eq!(watch.watch(job).await, Ok(ExitReason::custom("done")));
     /// });
     /// ```

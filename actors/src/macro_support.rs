@@ -30,8 +30,8 @@ pub const fn part<T: Part>() {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be an actor: it is not `Send`",
     label = "can't move to another thread",
-    note = "`Mutex` or an atomic is `Send` where `RefCell`, `Cell` or `Rc` is not; an actor that must stay on \
-            its thread is spawned with `spawn_local`, as a function"
+    note = "`Arc` is `Send` where `Rc` is not; an actor that must stay on its thread is a function, and spawned \
+            with `spawn_local`"
 )]
 pub trait State {}
 

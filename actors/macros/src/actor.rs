@@ -122,12 +122,13 @@ fn own(args: Args, base: Ident, block: &mut ItemImpl, errors: &mut Errors) -> To
     let visible = interface.expand();
     let body = interface.dispatch(&quote!(Self));
     let span = at(interface.base.span());
-    let body = quote_spanned!(span=> async move { #body });
     let of_one_type = block.generics.params.is_empty().then_some(&*block.self_ty);
+    let futures = of_one_type.and_then(|_| interface.expand_futures_check());
+    let body = quote_spanned!(span=> #futures async move { #body });
     let checks = interface.expand_parts_check(of_one_type);
     let message = Message {
         named: interface.named_message(),
-        handled: interface.handled_message(of_one_type),
+        handled: interface.handled_message(),
         plain: interface.message_type(),
     };
     let actor = implement(&interface.wharf, &block.generics, &block.self_ty, &message, &body, &hooks);

@@ -160,12 +160,17 @@ impl Interface {
         quote!(#wharf::macro_support::Checked<#output, { #part; true }>)
     }
 
-    /// The type of messages as the code that handles them names it; `actor` as before.
-    pub(crate) fn handled_message(&self, actor: Option<&Type>) -> TokenStream {
-        let (wharf, message, sound) = (&self.wharf, self.message_type(), self.sound());
-        if actor.is_none() {
-            return quote!(#sound<#message>);
-        }
+    /// The type of messages as the code that handles them names it.
+    pub(crate) fn handled_message(&self) -> TokenStream {
+        let (message, sound) = (self.message_type(), self.sound());
+        quote!(#sound<#message>)
+    }
+
+    /// What insists on the methods' futures: a statement of the code that awaits them, so that this says
+    /// nothing of what has been told here. Not in a signature: a method may call `handle` by itself, and
+    /// the constant would hang on itself.
+    pub(crate) fn expand_futures_check(&self) -> Option<TokenStream> {
+        let (wharf, sound) = (&self.wharf, self.sound());
         let futures = self.methods.iter().filter(|method| method.is_async).map(|method| {
             let Method { name, cfgs, .. } = method;
             let given = method.parameters.iter().map(|_: &Parameter| quote!(#wharf::macro_support::any()));
@@ -180,16 +185,15 @@ impl Interface {
             quote!(#(#cfgs)* let _ = || #future(#call);)
         });
         let futures: Vec<_> = futures.collect();
-        if futures.is_empty() {
-            return quote!(#sound<#message>);
-        }
-        quote! {
-            #wharf::macro_support::Checked<#message, {
-                let _: ::core::option::Option<#sound<()>> = ::core::option::Option::None;
-                #(#futures)*
-                true
-            }>
-        }
+        (!futures.is_empty()).then(|| {
+            quote! {
+                let _: #wharf::macro_support::Checked<(), {
+                    let _: ::core::option::Option<#sound<()>> = ::core::option::Option::None;
+                    #(#futures)*
+                    true
+                }> = ();
+            }
+        })
     }
 }
 

@@ -106,7 +106,7 @@ fn make_send(function: &mut TraitItemFn) {
 /// protocol's path alone.
 fn add_items(protocol: &mut ItemTrait, interface: &Interface) -> TokenStream {
     let (wharf, message) = (&interface.wharf, interface.message_type());
-    let handled = interface.handled_message(None);
+    let handled = interface.handled_message();
     let items = format_ident!("__{}Items", protocol.ident);
     let visibility = &protocol.vis;
     let (with, of, wheres) = protocol.generics.split_for_impl();
