@@ -10,8 +10,8 @@ use super::site::{Site, near_and_far};
 
 #[derive(Debug, Wire)]
 enum Order {
-    Link(Pid<Order>),
-    Unlink(Pid<Order>),
+    Link(Pid<Self>),
+    Unlink(Pid<Self>),
     Trap(bool),
     Ping(Reply<()>),
     End(Ending),

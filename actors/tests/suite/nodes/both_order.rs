@@ -137,7 +137,7 @@ fn an_exit_signal_acts_before_the_messages_in_front_of_it_near_and_far() {
                 for number in 0..3 {
                     pid.send(Number(number)).await.unwrap();
                 }
-                if kill { pid.kill() } else { pid.exit(ExitReason::custom("enough")) }
+                pid.exit(if kill { ExitReason::Kill } else { ExitReason::custom("enough") });
             })
             .await;
             // The gate is shut: it ends where it waits.

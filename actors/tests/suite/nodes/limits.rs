@@ -7,7 +7,7 @@ use super::common::{Msg, Two, adder, run};
 
 /// Nested as deep as it is told.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-struct Nest(Option<Box<Nest>>);
+struct Nest(Option<Box<Self>>);
 
 fn nest(depth: u32) -> Nest {
     (0..depth).fold(Nest(None), |inner, _| Nest(Some(Box::new(inner))))

@@ -189,7 +189,7 @@ impl Roped {
             if self.left.peers() == ["right"] && self.right.peers() == ["left"] {
                 return;
             }
-            // The next call comes after a pause of the driver's.
+            // The next call comes after a pause of the driver's, which takes no time under virtual time.
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         panic!("never again: {:?} {:?}", self.left.peers(), self.right.peers());
