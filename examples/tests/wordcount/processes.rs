@@ -120,9 +120,9 @@ fn a_signal_to_the_parent_or_to_all_of_its_group_leaves_no_process_and_no_file()
             let (mut parent, children) = begin(dir.path(), temporary.path(), &[]);
             let mut errors = Lines::of(parent.0.stderr.take().unwrap());
             if group {
-                signal_group(parent.0.id(), name)
+                signal_group(parent.0.id(), name);
             } else {
-                signal(parent.0.id(), name)
+                signal(parent.0.id(), name);
             }
             let said = errors.until(&format!("{word} after"));
             assert!(said.contains("words"), "{said}");
