@@ -1,7 +1,7 @@
 //! Near and far: the order of what one actor sends another, and what jumps it.
 
 use tokio::sync::{mpsc, oneshot};
-use wharf::{Capacity, Event, ExitReason, Mailbox, Spawn, Wire};
+use wharf::{Capacity, Event, ExitReason, Mailbox, Pid, Spawn, Wire};
 
 use super::site::{Gated, Site, eventually, near_and_far};
 
@@ -25,17 +25,20 @@ fn seen(event: Event<Number>) -> Seen {
     }
 }
 
-/// A listener there that traps exits and tells of `count` things that come.
-fn listener(site: &Site, count: usize) -> (wharf::Pid<Number>, mpsc::UnboundedReceiver<Seen>) {
+/// A listener there that traps exits and tells of `count` things that come; as it is known here.
+async fn listener(site: &Site, count: usize) -> (Pid<Number>, mpsc::UnboundedReceiver<Seen>) {
     let (tell, told) = mpsc::unbounded_channel();
-    let pid = site.there.spawn_fn(async move |mut mailbox: Mailbox<Number>| {
+    let (begun, has_begun) = oneshot::channel();
+    let near = site.there.spawn_fn(async move |mut mailbox: Mailbox<Number>| {
         mailbox.trap_exit(true);
+        begun.send(()).unwrap();
         for _ in 0..count {
             let Some(event) = mailbox.next().await else { return };
             tell.send(seen(event)).unwrap();
         }
     });
-    (pid, told)
+    has_begun.await.unwrap();
+    (site.reach(&near).await, told)
 }
 
 async fn all(mut told: mpsc::UnboundedReceiver<Seen>) -> Vec<Seen> {
@@ -74,8 +77,7 @@ fn messages_of_one_sender_arrive_in_order_near_and_far() {
 #[test]
 fn messages_and_signals_keep_one_order_near_and_far() {
     near_and_far(async |site| {
-        let (pid, told) = listener(site, 300);
-        let pid = site.reach(&pid).await;
+        let (pid, told) = listener(site, 300).await;
         site.act(async move |_| {
             for number in 0..300 {
                 if number % 3 == 0 {
@@ -99,7 +101,7 @@ fn a_down_comes_after_all_its_subject_sent_near_and_far() {
     near_and_far(async |site| {
         for round in 0..30 {
             let (tell, told) = mpsc::unbounded_channel();
-            let (hand, handed) = oneshot::channel::<wharf::Pid<Number>>();
+            let (hand, handed) = oneshot::channel::<Pid<Number>>();
             let subject = site.there.spawn_fn(async move |mut mailbox: Mailbox<Number>| {
                 let to = handed.await.unwrap();
                 // Its watcher watches by then.
@@ -175,8 +177,7 @@ fn a_stop_comes_after_what_was_sent_before_it_near_and_far() {
 #[test]
 fn a_trapped_exit_is_seen_in_its_place_near_and_far() {
     near_and_far(async |site| {
-        let (pid, told) = listener(site, 3);
-        let pid = site.reach(&pid).await;
+        let (pid, told) = listener(site, 3).await;
         site.act(async move |_| {
             pid.send(Number(1)).await.unwrap();
             pid.exit(ExitReason::Shutdown);

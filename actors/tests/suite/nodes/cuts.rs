@@ -23,7 +23,7 @@ fn a_cut_is_no_connection_though_the_actor_lives_and_its_pid_is_good_again() {
         let roped = Roped::start().await;
         roped.far.send(Msg::Add(5)).await.unwrap();
         let to = roped.far.clone();
-        let (watcher, mut told) = told_of(move |mailbox| _ = mailbox.monitor(&to), roped.left.node());
+        let (watcher, mut told) = told_of(move |mailbox| _ = mailbox.monitor(&to), roped.left.node()).await;
         let held = tokio::spawn({
             let far = roped.far.clone();
             async move { far.ask(Msg::Hold).timeout(Duration::from_secs(60)).await }
@@ -56,7 +56,7 @@ fn what_was_lost_by_the_wire_is_not_sent_again() {
         assert_eq!(roped.far.ask(Msg::Total).await, Ok(1));
         let handled = roped.right.node().stats().handled;
         let to = roped.far.clone();
-        let (_watcher, mut told) = told_of(move |mailbox| _ = mailbox.monitor(&to), roped.left.node());
+        let (_watcher, mut told) = told_of(move |mailbox| _ = mailbox.monitor(&to), roped.left.node()).await;
         assert_eq!(roped.far.ask(Msg::Total).await, Ok(1));
         roped.rope.hold();
         for _ in 0..3 {
@@ -110,7 +110,7 @@ fn who_is_not_heard_is_given_up_at_both_ends() {
     in_virtual_time(async {
         let roped = Roped::start().await;
         let to = roped.far.clone();
-        let (_watcher, mut told) = told_of(move |mailbox| mailbox.link(&to), roped.left.node());
+        let (_watcher, mut told) = told_of(move |mailbox| mailbox.link(&to), roped.left.node()).await;
         assert_eq!(roped.far.ask(Msg::Total).await, Ok(0));
         let (left, right) = (roped.left.monitor_node("right"), roped.right.monitor_node("left"));
         // The line stays open, and nothing comes over it.
@@ -144,7 +144,8 @@ fn signals_take_effect_once_however_often_the_connection_is_cut() {
                     mailbox.monitor(&to);
                 },
                 roped.left.node(),
-            );
+            )
+            .await;
             assert_eq!(far.ask(Msg::Total).await, Ok(0));
             // The end may be told before the cut, or on its way, or neither.
             match round % 3 {

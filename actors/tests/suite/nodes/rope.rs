@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{mpsc, oneshot};
 use wharf::net::{Address, BoxFuture, Duplex, Key, Listener, Mem, Net, Transport, TransportError};
-use wharf::{Mailbox, Node, Pid};
+use wharf::{Event, ExitReason, Mailbox, Node, Pid};
 
 use super::common::{Msg, adder};
 
@@ -201,22 +202,25 @@ impl Roped {
     }
 }
 
-/// An actor of the left node that tells of the notices that come to it.
-pub(crate) fn told_of(
+/// An actor that tells of the notices that come to it, once it has done what it watches by.
+pub(crate) async fn told_of(
     watch: impl FnOnce(&mut Mailbox<Msg>) + Send + 'static,
     node: &Node,
-) -> (Pid<Msg>, tokio::sync::mpsc::UnboundedReceiver<wharf::ExitReason>) {
-    let (tell, told) = tokio::sync::mpsc::unbounded_channel();
+) -> (Pid<Msg>, mpsc::UnboundedReceiver<ExitReason>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let (begun, has_begun) = oneshot::channel();
     let watcher = node.spawn_fn(async move |mut mailbox: Mailbox<Msg>| {
         mailbox.trap_exit(true);
         watch(&mut mailbox);
+        begun.send(()).unwrap();
         while let Some(event) = mailbox.next().await {
             match event {
-                wharf::Event::Down(down) => _ = tell.send(down.reason),
-                wharf::Event::Exit(exit) => _ = tell.send(exit.reason),
+                Event::Down(down) => _ = tell.send(down.reason),
+                Event::Exit(exit) => _ = tell.send(exit.reason),
                 _ => return,
             }
         }
     });
+    has_begun.await.unwrap();
     (watcher, told)
 }
