@@ -9,7 +9,7 @@ use wharf_runtime::remote::{Refusal, Remote};
 use wharf_runtime::wire::{DecodeError, DeliverError, Exchange, Waiting};
 use wharf_runtime::{ActorId, AskError, NodeId};
 
-use super::answers;
+use super::answers::Answers;
 use super::calls::another_goes_on;
 use super::convert::{far_actor, reason_in, sender, signal_in};
 use super::core::{Core, Peer, PeerKey, Shared};
@@ -352,8 +352,8 @@ impl Shared {
             let far = Arc::new(Far::new(self.this.clone(), key.clone(), Arc::clone(&exchange)));
             let remote: Arc<dyn Remote> = Arc::clone(&far) as Arc<dyn Remote>;
             let connection = self.node.connection(number, remote);
-            let (answers, replies) = tokio::sync::mpsc::unbounded_channel();
-            self.tokio.spawn(answers::carry(self.this.clone(), key.clone(), exchange, replies));
+            let answers = Answers::new(exchange);
+            self.tokio.spawn(answers.carry(self.this.clone(), key.clone()));
             // Earlier lives of the node are over for good.
             let old: Vec<PeerKey> = core.peers.keys().filter(|old| old.0 == key.0).cloned().collect();
             let old: Vec<Peer> = old.iter().filter_map(|old| core.peers.remove(old)).collect();

@@ -28,7 +28,10 @@ impl Shared {
     /// Carries bytes of a new transport. The protocol has just been told of it, under the same lock.
     pub(super) fn carry(&self, core: &mut Core, conn: ConnId, duplex: Duplex) {
         let notify = Arc::new(Notify::new());
-        core.lines.insert(conn, Line { notify: Arc::clone(&notify), idle: false, closing: false, remote: duplex.remote });
+        core.lines.insert(
+            conn,
+            Line { notify: Arc::clone(&notify), idle: false, closing: false, remote: duplex.remote },
+        );
         let over = Arc::new(Notify::new());
         let Some(this) = self.this.upgrade() else { return };
         let (reader, writer) = (duplex.reader, duplex.writer);
