@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use wharf_runtime::remote::{Connection, Network};
-use wharf_runtime::wire::{ExportedPid, ExportedReply, ImportedReply, MessageType, RightRef};
+use wharf_runtime::wire::{ExportedPid, ExportedReply, MessageType};
 use wharf_runtime::{ActorId, Node, NodeId};
 
 use super::addresses::Addresses;
+use super::answers::Answers;
 use super::convert::{NOBODY, near, near_actor};
 use super::error::NodeDown;
 use super::far::Far;
@@ -104,8 +105,8 @@ pub(super) struct Peer {
     pub(super) prune_at: usize,
     /// Replies that went out, by number; `None` while the message is being encoded.
     pub(super) replies: BTreeMap<u64, Option<ExportedReply>>,
-    /// Where replies that came in are polled.
-    pub(super) answers: mpsc::UnboundedSender<(RightRef, ImportedReply)>,
+    /// Replies that came in.
+    pub(super) answers: Answers,
     /// Waits by the protocol's tickets.
     pub(super) in_line: BTreeMap<Ticket, u64>,
     /// Waits for a connection, or for a type to be agreed on.

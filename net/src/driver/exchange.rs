@@ -258,8 +258,7 @@ impl Exchange for Wires {
         let Ok(shared) = self.shared() else { return };
         let answers = shared.lock().peers.get(&self.key).map(|peer| peer.answers.clone());
         if let Some(answers) = answers {
-            // Its task ends with the node: nobody waits then.
-            _ = answers.send((right, reply));
+            answers.await_one(right, reply);
         }
     }
 }

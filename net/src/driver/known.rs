@@ -8,7 +8,7 @@ use wharf_runtime::NodeId;
 use wharf_runtime::remote::{Refusal, Remote};
 use wharf_runtime::wire::Exchange;
 
-use super::answers;
+use super::answers::Answers;
 use super::core::{Core, Peer, PeerKey, Shared, WaitState};
 use super::exchange::Wires;
 use super::far::Far;
@@ -47,8 +47,8 @@ impl Core {
         let far = Arc::new(Far::new(this.clone(), key.clone(), Arc::clone(&exchange)));
         let remote: Arc<dyn Remote> = Arc::clone(&far) as Arc<dyn Remote>;
         let connection = shared.node.connection(number, remote);
-        let (answers, replies) = tokio::sync::mpsc::unbounded_channel();
-        shared.tokio.spawn(answers::carry(this.clone(), key.clone(), exchange, replies));
+        let answers = Answers::new(exchange);
+        shared.tokio.spawn(answers.carry(this.clone(), key.clone()));
         self.numbers.insert(number, key.clone());
         let peer = Peer {
             number,

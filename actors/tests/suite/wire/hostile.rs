@@ -115,3 +115,42 @@ proptest! {
 
 #[derive(Debug, wharf::Wire)]
 struct Generous((String, Vec<Option<i128>>, u64));
+
+/// Bytes by themselves are copied at once.
+#[derive(Debug, PartialEq, wharf::Wire)]
+struct AtOnce(Vec<u8>);
+
+/// In another value they are numbers, one after the other.
+#[derive(Debug, PartialEq, wharf::Wire)]
+struct OneByOne(Octets);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Octets(Vec<u8>);
+
+#[test]
+fn bytes_are_written_and_read_as_the_sequence_that_they_are() {
+    let (_, exchange) = Link::new();
+    let refusals = |bytes: &[u8]| {
+        let refused = decode::<AtOnce>(bytes).unwrap_err();
+        assert_eq!(refused, decode::<OneByOne>(bytes).unwrap_err());
+        refused
+    };
+    for len in [0, 1, 127, 128, 65_533] {
+        let bytes: Vec<u8> = (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let (mut at_once, mut one_by_one) = (Vec::new(), Vec::new());
+        wire::encode(AtOnce(bytes.clone()), &mut at_once, &exchange).unwrap();
+        wire::encode(OneByOne(Octets(bytes.clone())), &mut one_by_one, &exchange).unwrap();
+        assert_eq!(at_once, one_by_one);
+        assert_eq!(refusals(&at_once[..at_once.len() - 1]), DecodeError::Truncated);
+        if len < 65_533 {
+            let more = [&at_once[..], &[0]].concat();
+            assert_eq!(refusals(&more), DecodeError::TrailingBytes { count: 1 });
+        }
+        assert_eq!(decode::<AtOnce>(&one_by_one), Ok(AtOnce(bytes)));
+    }
+    // One more than a message may have, and a length that is only declared.
+    let long = wire::encode(AtOnce(vec![0; 65_534]), &mut Vec::new(), &exchange).unwrap_err();
+    assert_eq!(long.error, EncodeError::TooLarge { limit: 65_536 });
+    assert_eq!(refusals(&[0xff, 0xff, 0x7f]), DecodeError::TooLarge { limit: 65_536 });
+}

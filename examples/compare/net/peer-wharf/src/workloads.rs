@@ -52,7 +52,9 @@ pub(crate) async fn run(net: &Net, workload: &str, n: u64) -> Outcome {
                         net_too.spawn_on("server", "new sink", ()).await.expect("a server");
                     sink.stop();
                     let reason = sink.stopped().await;
-                    assert!(matches!(reason, ExitReason::Shutdown | ExitReason::Normal), "{reason:?}");
+                    // It may have ended before this node asked to be told.
+                    let told = matches!(reason, ExitReason::Shutdown | ExitReason::NoProc);
+                    assert!(told, "{reason:?}");
                 })
                 .await
             });
