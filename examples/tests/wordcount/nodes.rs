@@ -19,7 +19,7 @@ fn count(input: &Path, temporary: &Path, options: &[&str]) -> Value {
 const LINES: usize = 1_600_000;
 
 /// A text of eighty megabytes, and what is in it.
-pub(super) fn text(dir: &Path) -> Counts {
+fn text(dir: &Path) -> Counts {
     let line = "Nodes come, and nodes go; the counts stay the same.\n";
     fs::write(dir.join("text"), line.repeat(LINES)).unwrap();
     let counts = [

@@ -135,23 +135,6 @@ fn a_signal_to_the_parent_or_to_all_of_its_group_leaves_no_process_and_no_file()
     }
 }
 
-/// The others have no more to do than it, once they are ahead of it.
-#[test]
-fn a_node_that_runs_seldom_does_its_part_of_a_large_count() {
-    let (dir, temporary) = (files(&[]), tempfile::tempdir().unwrap());
-    let expected = nodes::text(dir.path());
-    let (mut parent, children) = count_nodes(&dir.path().join("text"), temporary.path());
-    let tasks = fs::read_dir(format!("/proc/{}/task", children[0])).unwrap();
-    for task in tasks.map(|task| task.unwrap().file_name()) {
-        // A thread that has ended does not matter.
-        _ = Command::new("renice").args(["-n", "10", "-p"]).arg(task).output().unwrap();
-    }
-    let json = json_of(&mut parent);
-    assert_eq!(top(&json), expected);
-    let shares = chunks(&json["nodes"]);
-    assert!(shares.iter().all(|share| share * 5 >= shares.iter().sum()), "{shares:?}");
-}
-
 /// A count that ends by itself, and its children.
 fn count_nodes(input: &Path, temporary: &Path) -> (Guard, Vec<u32>) {
     let mut command = Command::new(PROGRAM);

@@ -129,20 +129,19 @@ impl From<FarLookupError> for Trouble {
 
 /// Whether another call may do better. One that was refused is refused again.
 const fn may_pass(error: &ConnectError) -> bool {
-    match error {
+    matches!(
+        error,
         ConnectError::Unreachable { .. }
-        | ConnectError::Timeout { .. }
-        | ConnectError::NoConnection { .. }
-        | ConnectError::Handshake {
-            error:
-                HandshakeError::Timeout { .. }
-                | HandshakeError::Closed
-                | HandshakeError::Abandoned
-                | HandshakeError::Refused { refusal: Refusal::Busy, .. },
-            ..
-        } => true,
-        _ => false,
-    }
+            | ConnectError::Timeout { .. }
+            | ConnectError::NoConnection { .. }
+            | ConnectError::Handshake {
+                error: HandshakeError::Timeout { .. }
+                    | HandshakeError::Closed
+                    | HandshakeError::Abandoned
+                    | HandshakeError::Refused { refusal: Refusal::Busy, .. },
+                ..
+            }
+    )
 }
 
 /// Whether the host ended in order, which it does when all is done: it may have been done while no worker

@@ -1,7 +1,7 @@
 //! The first process: counts with workers of its own, and with those of child processes.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,7 +160,7 @@ impl Base {
 }
 
 /// An address in a new directory.
-fn unix(directory: &PathBuf, fleet: &Fleet) -> Result<String, String> {
+fn unix(directory: &Path, fleet: &Fleet) -> Result<String, String> {
     fleet.make_directory(directory).map_err(|error| format!("no directory for the socket: {error}"))?;
     Ok(format!("unix:{}", directory.join("socket").display()))
 }

@@ -10,7 +10,7 @@
 //! ```
 //! Each node's part is three quarters of an even share, less a few chunks; so among three nodes each has a
 //! quarter, whatever the system makes of their threads. Nobody waits for a node that is lost, or does not get on:
-//! [`Parts::release`] is for the caller, who knows of that.
+//! [`Parts::release`] is for the caller, who knows of that. One that comes back catches up, and not for long.
 
 use std::collections::BTreeMap;
 
@@ -20,68 +20,83 @@ const PART: (u64, u64) = (3, 4);
 /// So many chunks a node may be behind its part. A small count waits for nobody.
 const SLACK: u64 = 4;
 
-/// How many chunks each node was given, of those that are to have their part, since one of them came or went.
+/// At most so many chunks more has a node to catch up with when others come, go, or come back.
+const ARREARS: u64 = 64;
+
+/// The nodes that are to have their part, and those that were.
 #[derive(Debug, Default)]
-pub(crate) struct Parts(BTreeMap<String, u64>);
+pub(crate) struct Parts(BTreeMap<String, Account>);
+
+#[derive(Debug, Default)]
+struct Account {
+    is_kept: bool,
+    /// Chunks that it was given, or need not catch up with.
+    given: u64,
+}
 
 impl Parts {
-    /// From now on a node gets its part. What was given before is settled.
+    /// From now on a node gets its part.
     pub(crate) fn keep(&mut self, node: &str) {
-        if !self.0.contains_key(node) {
-            self.0.insert(node.to_owned(), 0);
-            self.begin();
+        if self.kept(node).is_none() {
+            self.0.entry(node.to_owned()).or_default().is_kept = true;
+            self.settle();
         }
     }
 
     /// Nobody waits for a node any more.
     pub(crate) fn release(&mut self, node: &str) {
-        if self.0.remove(node).is_some() {
-            self.begin();
+        if let Some(account) = self.0.get_mut(node) {
+            account.is_kept = false;
+            self.settle();
         }
     }
 
     /// A chunk was given to a node.
     pub(crate) fn give(&mut self, node: &str) {
-        if let Some(given) = self.0.get_mut(node) {
-            *given += 1;
+        if let Some(account) = self.0.get_mut(node) {
+            account.given += 1;
         }
     }
 
     /// Some chunks that a node was given came back.
     pub(crate) fn take_back(&mut self, node: &str, chunks: u64) {
-        if let Some(given) = self.0.get_mut(node) {
-            *given = given.saturating_sub(chunks);
+        if let Some(account) = self.0.get_mut(node) {
+            account.given = account.given.saturating_sub(chunks);
         }
     }
 
     /// Whether a node has to wait: others are behind their part, and it is not. Nodes whose part nobody sees to
     /// never wait.
     pub(crate) fn must_wait(&self, node: &str) -> bool {
-        let Some(given) = self.0.get(node) else { return false };
-        let part = self.part();
-        !part.is_above(*given) && self.0.values().any(|given| part.is_above(*given))
+        let Some(given) = self.kept(node) else { return false };
+        let least = self.least();
+        given >= least && self.all_kept().any(|given| given < least)
     }
 
-    fn part(&self) -> Part {
-        Part { all: self.0.values().sum(), nodes: self.0.len() as u64 }
+    /// With so many chunks a node is not behind.
+    fn least(&self) -> u64 {
+        let (all, nodes) = (self.all_kept().sum::<u64>(), self.all_kept().count() as u64);
+        (all * PART.0).div_ceil((nodes * PART.1).max(1)).saturating_sub(SLACK)
     }
 
-    fn begin(&mut self) {
-        self.0.values_mut().for_each(|given| *given = 0);
+    fn kept(&self, node: &str) -> Option<u64> {
+        self.0.get(node).filter(|account| account.is_kept).map(|account| account.given)
     }
-}
 
-/// What each of some nodes has to have of all.
-#[derive(Clone, Copy)]
-struct Part {
-    all: u64,
-    nodes: u64,
-}
+    fn all_kept(&self) -> impl Iterator<Item = u64> {
+        self.0.values().filter(|account| account.is_kept).map(|account| account.given)
+    }
 
-impl Part {
-    /// Whether it is more than that, by more than may be.
-    const fn is_above(self, given: u64) -> bool {
-        self.all * PART.0 > (given + SLACK) * self.nodes * PART.1
+    /// What each node's part is has changed: nobody has to catch up with more than there may be.
+    fn settle(&mut self) {
+        // What one need not catch up with counts as given, and so the part of all grows, by less each time.
+        while let most = self.least().saturating_sub(ARREARS)
+            && self.all_kept().any(|given| given < most)
+        {
+            for account in self.0.values_mut().filter(|account| account.is_kept) {
+                account.given = account.given.max(most);
+            }
+        }
     }
 }
 
@@ -126,11 +141,8 @@ mod tests {
                 (0..3).map(|at| [1, 10, 100][usize::try_from(mix(seed + at) % 3).unwrap()]).collect();
             for _ in 0..100_000 {
                 draw = mix(draw);
-                let mut at = draw % weights.iter().sum::<u64>();
-                let asks = weights
-                    .iter()
-                    .position(|weight| at.checked_sub(*weight).map(|rest| at = rest).is_none())
-                    .unwrap();
+                let at = draw % weights.iter().sum::<u64>();
+                let asks = usize::from(at >= weights[0]) + usize::from(at >= weights[0] + weights[1]);
                 if parts.must_wait(NODES[asks]) {
                     continue;
                 }
@@ -146,19 +158,36 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_one_that_was_let_go_and_one_that_comes_back_has_nothing_to_catch_up_with() {
+    fn nobody_waits_for_one_that_was_let_go_and_one_that_comes_back_catches_up() {
         let mut parts = three();
         (0..100).for_each(|_| parts.give("a"));
-        assert_eq!(waiting(&parts), ["a"]);
         parts.release("c");
+        assert_eq!(waiting(&parts), ["a"]);
         (0..100).for_each(|_| parts.give("b"));
-        assert_eq!(waiting(&parts), ["b"]);
+        assert!(waiting(&parts).is_empty());
         parts.keep("c");
+        assert_eq!(waiting(&parts), ["a", "b"]);
+        (0..62).for_each(|_| parts.give("c"));
         assert!(waiting(&parts).is_empty());
-        (0..20).for_each(|_| parts.give("c"));
-        assert_eq!(waiting(&parts), ["c"]);
         parts.take_back("c", 20);
-        assert!(waiting(&parts).is_empty());
+        assert_eq!(waiting(&parts), ["a", "b"]);
+    }
+
+    #[test]
+    fn one_that_was_away_for_long_does_not_catch_up_for_long() {
+        let mut parts = three();
+        parts.release("c");
+        for node in ["a", "b"] {
+            (0..10_000).for_each(|_| parts.give(node));
+        }
+        parts.keep("c");
+        let catches_up = (0..1_000).take_while(|_| {
+            let waits = parts.must_wait("a");
+            parts.give("c");
+            waits
+        });
+        let chunks = catches_up.count();
+        assert!((64..128).contains(&chunks), "{chunks}");
     }
 
     #[test]
