@@ -41,7 +41,7 @@ fn of_one(node: &wharf::Node) -> Spawn {
 #[test]
 fn a_send_to_who_has_ended_gives_the_message_back_near_and_far() {
     near_and_far(async |site| {
-        let near = site.there.spawn_fn(async |mut mailbox: Mailbox<Number>| drop(mailbox.receive().await));
+        let near = site.there.spawn_fn(async |mut mailbox: Mailbox<Number>| _ = mailbox.receive().await);
         let pid = site.reach(&near).await;
         let stopped = pid.stopped();
         pid.stop();
