@@ -233,7 +233,7 @@ fn an_interrupt_says_how_far_the_count_got() {
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let mut child = Guard(command.spawn().unwrap());
-        let mut errors = Lines::of(child.0.stderr.take().unwrap());
+        let errors = Lines::of(child.0.stderr.take().unwrap());
         // The warning about the pipe comes from within the count.
         errors.until(pipe.to_str().unwrap());
         interrupt(&child.0);
@@ -384,7 +384,7 @@ impl Lines {
     }
 
     /// The next line with `text` in it.
-    fn until(&mut self, text: &str) -> String {
+    fn until(&self, text: &str) -> String {
         let mut said = Vec::new();
         while let Ok(line) = self.0.recv_timeout(PATIENCE) {
             if line.contains(text) {
@@ -396,7 +396,7 @@ impl Lines {
     }
 
     /// All that is said until the end.
-    fn rest(&mut self) -> String {
+    fn rest(&self) -> String {
         std::iter::from_fn(|| self.0.recv_timeout(PATIENCE).ok()).map(|line| line + "\n").collect()
     }
 }

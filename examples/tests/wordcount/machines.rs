@@ -24,7 +24,7 @@ impl Server {
         program.args(["serve", "--listen", at, "--json", "--top", ALL, "--key-file"]).arg(key).args(options);
         program.arg(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Guard(program.spawn().unwrap());
-        let mut errors = Lines::of(process.0.stderr.take().unwrap());
+        let errors = Lines::of(process.0.stderr.take().unwrap());
         let output = process.0.stdout.take().unwrap();
         let listening = errors.until("listening at tcp://");
         let address = listening.split_once("--join ").unwrap().1.split_once(' ').unwrap().0.to_owned();
@@ -139,7 +139,7 @@ fn a_wrong_key_is_refused_and_both_ends_say_so() {
     let dir = files(&[]);
     let (right, wrong) = (key(dir.path(), "right", "1a"), key(dir.path(), "wrong", "2b"));
     let input = files(&[("a", "one")]);
-    let mut server = Server::start(&right, input.path(), &["--workers", "0"]);
+    let server = Server::start(&right, input.path(), &["--workers", "0"]);
     let (code, errors) = server.helped_by("stranger", &wrong, &[]).end();
     assert_eq!(code, Some(1));
     assert!(errors.contains("the cluster keys differ"), "{errors}");
@@ -165,7 +165,7 @@ fn what_is_no_key_is_refused_at_once() {
 fn garbage_at_the_door_is_reported_and_changes_nothing() {
     let dir = files(&[("key", &*"1a".repeat(32))]);
     let input = files(&[("a", "one")]);
-    let mut server = Server::start(&dir.path().join("key"), input.path(), &["--workers", "0"]);
+    let server = Server::start(&dir.path().join("key"), input.path(), &["--workers", "0"]);
     // No frame, a frame of another version, and nothing at all.
     let mut hello = vec![35, 0, 0, 0, 32, 98, 99];
     hello.extend([7; 32]);
@@ -214,7 +214,7 @@ fn a_helper_may_be_there_before_anybody_serves() {
     let key = dir.path().join("key");
     let input = files(&[("a", "one")]);
     let at = free_address();
-    let mut helper = Helper::run(Command::new(PROGRAM), &at, "early", &key, &["--patience", "60"]);
+    let helper = Helper::run(Command::new(PROGRAM), &at, "early", &key, &["--patience", "60"]);
     let said = helper.errors.until("calling again for 60 s");
     assert!(said.contains("can't be reached"), "{said}");
     let server = Server::run(Command::new(PROGRAM), &at, &key, input.path(), &["--workers", "0"]);
@@ -254,7 +254,7 @@ mod in_the_middle {
         let dir = files(&[]);
         let key = key(dir.path(), "key", "1a");
         let (input, expected) = sparse(dir.path(), 256 * MEBI);
-        let mut server = Server::start(&key, &input, &["--workers", "0"]);
+        let server = Server::start(&key, &input, &["--workers", "0"]);
         let mut first = server.helped_by("first", &key, &[]);
         server.errors.until("first helps");
         at_work(first.process.0.id());
@@ -282,7 +282,7 @@ mod in_the_middle {
         let dir = files(&[]);
         let key = key(dir.path(), "key", "1a");
         let (input, expected) = sparse(dir.path(), 256 * MEBI);
-        let mut server = Server::start(&key, &input, &["--workers", "1"]);
+        let server = Server::start(&key, &input, &["--workers", "1"]);
         let helper = server.helped_by("helper", &key, &["--workers", "1"]);
         server.errors.until("helper helps");
         signal(helper.process.0.id(), "TERM");
@@ -299,7 +299,7 @@ mod in_the_middle {
         let dir = files(&[]);
         let key = key(dir.path(), "key", "1a");
         let (input, expected) = sparse(dir.path(), 64 * MEBI);
-        let mut server = Server::start(&key, &input, &["--workers", "0"]);
+        let server = Server::start(&key, &input, &["--workers", "0"]);
         let stopped = server.helped_by("stopped", &key, &[]);
         server.errors.until("stopped helps");
         at_work(stopped.process.0.id());
@@ -317,8 +317,8 @@ mod in_the_middle {
         let key = key(dir.path(), "key", "1a");
         let input = files(&[("a", "one two")]);
         let mut server = Server::start(&key, &endless(dir.path()), &["--workers", "1"]);
-        let mut helper = server.helped_by("helper", &key, &["--patience", "60"]);
-        let mut impatient = server.helped_by("impatient", &key, &["--patience", "0"]);
+        let helper = server.helped_by("helper", &key, &["--patience", "60"]);
+        let impatient = server.helped_by("impatient", &key, &["--patience", "0"]);
         for _ in 0..2 {
             server.errors.until(" helps");
         }
@@ -354,8 +354,8 @@ mod in_the_middle {
         let dir = files(&[]);
         let key = key(dir.path(), "key", "1a");
         let (input, expected) = sparse(dir.path(), 256 * MEBI);
-        let mut server = Server::start(&key, &input, &["--workers", "0"]);
-        let mut helper = server.helped_by("helper", &key, &["--patience", "60"]);
+        let server = Server::start(&key, &input, &["--workers", "0"]);
+        let helper = server.helped_by("helper", &key, &["--patience", "60"]);
         server.errors.until("helper helps");
         at_work(helper.process.0.id());
         signal(helper.process.0.id(), "STOP");

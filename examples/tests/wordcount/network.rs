@@ -68,8 +68,8 @@ fn two_machines_count_together_and_a_cable_that_is_cut_and_mended_changes_no_cou
     let key = key(dir.path(), "key", "1a");
     let input = sparse(dir.path(), 256 * 1024 * 1024);
     let expected = count_json(&input, &["--workers", "0"]);
-    let mut server = Server::run(cable.program(0), "tcp://10.77.0.1:7000", &key, &input, &["--workers", "0"]);
-    let mut helper = server.helped_through(cable.program(1), "far", &key, &["--patience", "60"]);
+    let server = Server::run(cable.program(0), "tcp://10.77.0.1:7000", &key, &input, &["--workers", "0"]);
+    let helper = server.helped_through(cable.program(1), "far", &key, &["--patience", "60"]);
     server.errors.until("far helps");
     at_work(helper.process.0.id());
     cable.set("down");

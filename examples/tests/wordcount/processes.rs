@@ -118,7 +118,7 @@ fn a_signal_to_the_parent_or_to_all_of_its_group_leaves_no_process_and_no_file()
         for group in [false, true] {
             let (dir, temporary) = (files(&[]), tempfile::tempdir().unwrap());
             let (mut parent, children) = begin(dir.path(), temporary.path(), &[]);
-            let mut errors = Lines::of(parent.0.stderr.take().unwrap());
+            let errors = Lines::of(parent.0.stderr.take().unwrap());
             if group {
                 signal_group(parent.0.id(), name);
             } else {
