@@ -370,6 +370,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What a process says, line by line; none of it waits forever.
 struct Lines(Receiver<String>);
 
+#[allow(clippy::needless_pass_by_ref_mut, reason = "what was heard is not heard again")]
 impl Lines {
     fn of(errors: ChildStderr) -> Self {
         let (sender, receiver) = channel();
