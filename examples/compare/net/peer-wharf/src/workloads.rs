@@ -53,7 +53,7 @@ pub(crate) async fn run(net: &Net, workload: &str, n: u64) -> Outcome {
                     sink.stop();
                     let reason = sink.stopped().await;
                     // It may have ended before this node asked to be told.
-                    let told = matches!(reason, ExitReason::Shutdown | ExitReason::NoProc);
+                    let told = matches!(reason, ExitReason::Normal | ExitReason::NoProc);
                     assert!(told, "{reason:?}");
                 })
                 .await
