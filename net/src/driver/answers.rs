@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -192,7 +193,16 @@ fn poll_reply(
     exchange: &Arc<dyn Exchange>,
 ) -> Option<Answer> {
     let mut bytes = Vec::with_capacity(FIRST_BYTES);
-    let Poll::Ready(answered) = reply.poll(cx, &mut bytes, exchange) else { return None };
+    // How an answer becomes bytes is the program's code. What it answers is lost then, and no other answer.
+    let polled = catch_unwind(AssertUnwindSafe(|| reply.poll(cx, &mut bytes, exchange)));
+    let answered = match polled {
+        Ok(Poll::Ready(answered)) => answered,
+        Ok(Poll::Pending) => return None,
+        Err(_) => {
+            tracing::error!(target: "wharf::net", "an answer was not sent: to put it into bytes panicked");
+            return Some(Answer::Dropped);
+        }
+    };
     Some(match answered {
         Ok(()) => Answer::Value(bytes),
         Err(AnswerError::Unanswered(AskError::Down(reason))) => Answer::Down(reason_out(&reason)),

@@ -135,12 +135,15 @@ impl Shared {
             }
             let now = self.now();
             match core.proto.accepted(now, duplex.origin, nonce, &duplex.binding) {
-                Some(conn) => self.carry(&mut core, conn, duplex),
+                Some(conn) => {
+                    self.carry(&mut core, conn, duplex);
+                    drop(core);
+                }
                 None => {
+                    drop(core);
                     tracing::warn!(target: "wharf::net", node = %self.me.name, at = %duplex.remote, "this node takes no calls");
                 }
             }
-            drop(core);
             // It has a time limit, and another may have made way.
             self.clock.notify_one();
         }

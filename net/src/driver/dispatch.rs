@@ -415,14 +415,14 @@ impl Shared {
         peer: Option<Identity>,
         error: crate::proto::HandshakeError,
     ) {
-        let mut core = self.lock();
-        let remote = core.lines.get(&conn).map_or_else(String::new, |line| line.remote.clone());
+        let remote = self.lock().lines.get(&conn).map_or_else(String::new, |line| line.remote.clone());
         let called = dialled.as_ref().map_or_else(|| "nobody in particular".to_owned(), ToString::to_string);
         if another_goes_on(&error) {
             tracing::debug!(target: "wharf::net", node = %self.me.name, at = %remote, called, %error, "no connection");
         } else {
             tracing::warn!(target: "wharf::net", node = %self.me.name, at = %remote, called, %error, "no connection");
         }
+        let mut core = self.lock();
         if core.is_called(conn) {
             core.calls.insert(conn, Err((peer, error)));
         }

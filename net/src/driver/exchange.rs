@@ -145,18 +145,15 @@ impl Wires {
         let Some(number) = NodeId::new(of.number) else { return refused("no such node") };
         let id = ActorId::new(number, pid.id.slot(), pid.id.generation());
         let mut core = shared.lock();
-        let far = match core.meet(shared, of) {
-            Ok(key) => {
-                core.import(shared, &key, id, pid.authenticator, message);
-                core.peers.get(&key).map(|peer| peer.connection.clone())
-            }
-            Err(why) => {
-                tracing::warn!(target: "wharf::net", node = %shared.me.name, of = %of, ?why, "an actor can't be reached");
-                None
-            }
-        };
+        let met = core.meet(shared, of).map(|key| {
+            core.import(shared, &key, id, pid.authenticator, message);
+            core.peers.get(&key).map(|peer| peer.connection.clone())
+        });
         drop(core);
-        let far = far.unwrap_or_else(|| Gone::Lost.connection(&shared.node, number));
+        if let Err(why) = met {
+            tracing::warn!(target: "wharf::net", node = %shared.me.name, of = %of, ?why, "an actor can't be reached");
+        }
+        let far = met.ok().flatten().unwrap_or_else(|| Gone::Lost.connection(&shared.node, number));
         Ok(ImportedPid::Far(far.any(id)))
     }
 

@@ -351,8 +351,9 @@ impl Remote for Far {
             Ok(false) => Ok(None),
             Ok(true) => Ok(Some(WaitTicket(core.note(&self.key, pair.to, WaitState::Untaken(ticket))))),
             Err(error) => {
-                tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, to = %pair.to, %error, "not sent");
                 core.return_ticket(&shared, &self.key, ticket);
+                drop(core);
+                tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, to = %pair.to, %error, "not sent");
                 Err(Cut::new())
             }
         }

@@ -74,10 +74,9 @@ impl Core {
         };
         let unused: Vec<PeerKey> =
             self.peers.iter().filter(|(key, peer)| !used(self, key, peer)).map(|it| it.0.clone()).collect();
-        for key in unused {
-            // Nobody refers to its actors, so nobody waits for any.
-            self.forget(&key);
-        }
+        // Nobody refers to their actors, so nobody waits for any. They are dropped without the lock.
+        let gone: Vec<_> = unused.iter().filter_map(|key| self.forget(key)).collect();
+        shared.tokio.spawn(async move { drop(gone) });
     }
 
     /// One life of a node is over for good, or not known any more: whoever waits for it waits in vain.

@@ -150,6 +150,7 @@ impl Shared {
             Err(reason) => NodeReply::Failed(reason.as_bytes()),
         };
         let sent = core.with(self, key, |it, tables| it.answer_request(tables, number, reply));
+        drop(core);
         if let Err(error) = sent {
             tracing::debug!(target: "wharf::net", node = %self.me.name, peer = %key.0, %error, "a request was not answered");
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharf::{AskError, ExitReason, SendError};
+use wharf::{AskError, ExitReason, Mailbox, Reply, SendError, Wire};
 
 use super::common::{Msg, Two, adder, run, until_holding};
 
@@ -147,6 +147,42 @@ fn a_send_to_one_who_has_ended_says_so_sooner_or_later() {
             }
         }
         assert!(ended);
+        two.stop().await;
+    });
+}
+
+/// What can be read, and can't always be written.
+#[derive(Debug, PartialEq, Eq, serde::Deserialize)]
+struct Frail(u64);
+
+impl serde::Serialize for Frail {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert_ne!(self.0, 13, "as it was told");
+        serializer.serialize_newtype_struct("Frail", &self.0)
+    }
+}
+
+#[derive(Debug, Wire)]
+enum Give {
+    Give(u64, Reply<Frail>),
+}
+
+#[test]
+fn an_answer_whose_code_panics_is_none_and_others_are_answered() {
+    run(async {
+        let two = Two::start().await;
+        two.left.connect("mem:right").await.unwrap();
+        let near = two.right.node().spawn_fn(async |mut mailbox: Mailbox<Give>| {
+            while let Some(Give::Give(n, reply)) = mailbox.receive().await {
+                let _ = reply.send(Frail(n));
+            }
+        });
+        two.right.export("giver", &near).unwrap();
+        let far = two.left.lookup::<Give>("giver@right").await.unwrap();
+        for n in [12, 13, 14] {
+            let answer = far.ask(|reply| Give::Give(n, reply)).await;
+            assert_eq!(answer, if n == 13 { Err(AskError::NoReply) } else { Ok(Frail(n)) });
+        }
         two.stop().await;
     });
 }
