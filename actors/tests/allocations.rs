@@ -47,9 +47,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Runs `test` as a guest of a node on this thread.
+/// Runs `test` as a guest of a node on this thread. Time stands still, so that no deadline of an ask comes so
+/// near that it takes memory, however slow the machine is.
 fn alone(test: impl AsyncFnOnce()) {
-    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let tokio =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     tokio.block_on(async {
         let node = Node::builder().start().unwrap();
         node.run(test()).await;
