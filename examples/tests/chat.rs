@@ -31,14 +31,16 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(process.stderr.take().unwrap());
+        let said = BufReader::new(process.stderr.take().unwrap());
+        // From here on it is ended, whatever it says.
+        let mut server = Self { process, said, tcp: String::new(), folder };
         let mut line = String::new();
-        said.read_line(&mut line).unwrap();
-        let tcp = line.trim().strip_prefix("chat: listening on ").unwrap().to_owned();
+        server.said.read_line(&mut line).unwrap();
+        server.tcp.push_str(line.trim().strip_prefix("chat: listening on ").unwrap());
         line.clear();
-        said.read_line(&mut line).unwrap();
+        server.said.read_line(&mut line).unwrap();
         assert!(line.contains("chat.sock"), "{line}");
-        Self { process, said, tcp, folder }
+        server
     }
 
     fn tcp(&self) -> Guest<TcpStream> {
