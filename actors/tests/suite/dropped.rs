@@ -198,59 +198,82 @@ fn settled(node: &Node) -> u64 {
     stats.handled + stats.all_dead()
 }
 
+/// Cancels what `begin` begins at each of its awaits, until it was over before that five times in a row.
+/// `check` is told whether it was cancelled, what its owner got, and how many messages were settled.
+async fn cancel_at_each_await(
+    start: impl Fn() -> Pid<OwnerMsg>,
+    begin: impl AsyncFn(&Pid<OwnerMsg>, &Arc<AtomicU32>) -> Task,
+    check: impl Fn(bool, &[u32], u64),
+) {
+    let node = Node::current().unwrap();
+    let (mut over, drops) = (0, Arc::new(AtomicU32::new(0)));
+    for turns in 0..POLLS {
+        let owner = start();
+        let before = settled(&node);
+        let task = begin(&owner, &drops).await;
+        for _ in 0..turns {
+            wharf::yield_now().await;
+        }
+        let cancelled = task.cancel();
+        until_alone(&node).await;
+        let got = owner.ask(OwnerMsg::All).await.unwrap();
+        assert!(!task.cancel() && !task.is_running());
+        assert_eq!(drops.load(Ordering::SeqCst), u32::try_from(turns + 1).unwrap());
+        owner.stop();
+        owner.stopped().await;
+        check(cancelled, &got, settled(&node) - before);
+        over = if cancelled { 0 } else { over + 1 };
+        if over == 5 {
+            return;
+        }
+    }
+    panic!("never over");
+}
+
+/// Kills the owner of what `begin` begins at each of its awaits; so many messages are settled then.
+async fn kill_at_each_await(
+    begin: impl AsyncFn(&Pid<OwnerMsg>, &Arc<AtomicU32>, u32),
+    settles: std::ops::RangeInclusive<u64>,
+) {
+    let node = Node::current().unwrap();
+    let drops = Arc::new(AtomicU32::new(0));
+    for turns in 0..20 {
+        let owner = spawn(Owner(Vec::new()));
+        let before = settled(&node);
+        begin(&owner, &drops, turns).await;
+        for _ in 0..turns {
+            wharf::yield_now().await;
+        }
+        owner.kill();
+        assert_eq!(owner.stopped().await, ExitReason::Killed);
+        until_left(&node, 0).await;
+        assert_eq!(drops.load(Ordering::SeqCst), turns + 1);
+        let settled = settled(&node) - before;
+        assert!(settles.contains(&settled), "{settled}");
+    }
+}
+
 #[test]
 fn a_task_cancelled_at_any_await_brings_its_message_or_was_cancelled_and_never_both() {
     for piped in [false, true] {
-        wharf::block_on(async {
-            let node = Node::current().unwrap();
-            let (mut over, drops) = (0, Arc::new(AtomicU32::new(0)));
-            for turns in 0..POLLS {
-                let owner = spawn(Owner(Vec::new()));
-                let before = settled(&node);
-                let task = begin(&owner, piped, &drops).await;
-                for _ in 0..turns {
-                    wharf::yield_now().await;
-                }
-                let cancelled = task.cancel();
-                until_alone(&node).await;
-                let got = owner.ask(OwnerMsg::All).await.unwrap();
+        wharf::block_on(cancel_at_each_await(
+            || spawn(Owner(Vec::new())),
+            async |owner, drops| begin(owner, piped, drops).await,
+            |cancelled, got, settled| {
                 assert_eq!(got, if cancelled { vec![] } else { vec![7] });
-                assert!(!task.cancel() && !task.is_running());
-                assert_eq!(drops.load(Ordering::SeqCst), u32::try_from(turns + 1).unwrap());
-                owner.stop();
-                owner.stopped().await;
-                assert_eq!(settled(&node) - before, 2 + u64::from(!cancelled));
-                over = if cancelled { 0 } else { over + 1 };
-                if over == 5 {
-                    return;
-                }
-            }
-            panic!("never over");
-        });
+                assert_eq!(settled, 2 + u64::from(!cancelled));
+            },
+        ));
     }
 }
 
 #[test]
 fn a_task_whose_owner_ends_at_any_await_is_dropped_once_and_every_message_is_accounted_for() {
-    wharf::block_on(async {
-        let node = Node::current().unwrap();
-        let drops = Arc::new(AtomicU32::new(0));
-        for turns in 0..20 {
-            let owner = spawn(Owner(Vec::new()));
-            let before = settled(&node);
-            begin(&owner, turns % 2 == 0, &drops).await;
-            for _ in 0..turns {
-                wharf::yield_now().await;
-            }
-            owner.kill();
-            assert_eq!(owner.stopped().await, ExitReason::Killed);
-            until_left(&node, 0).await;
-            assert_eq!(drops.load(Ordering::SeqCst), turns + 1);
-            // The order to begin, and what the task sent if it got so far.
-            let settled = settled(&node) - before;
-            assert!((1..=2).contains(&settled), "{settled}");
-        }
-    });
+    wharf::block_on(kill_at_each_await(
+        async |owner, drops, turns| _ = begin(owner, turns % 2 == 0, drops).await,
+        // The order to begin, and what the task sent if it got so far.
+        1..=2,
+    ));
 }
 
 /// Takes its time over each message.
@@ -430,55 +453,24 @@ async fn attach(owner: &Pid<OwnerMsg>, drops: &Arc<AtomicU32>) -> Task {
 #[test]
 fn an_attached_stream_cancelled_at_any_await_has_brought_its_first_items_and_brings_no_more() {
     for capacity in [Capacity::Unbounded, Capacity::Bounded(1), Capacity::Zero] {
-        wharf::block_on(async {
-            let node = Node::current().unwrap();
-            let (mut over, drops) = (0, Arc::new(AtomicU32::new(0)));
-            for turns in 0..POLLS {
-                let owner = Spawn::new().capacity(capacity).spawn(Owner(Vec::new()));
-                let task = attach(&owner, &drops).await;
-                for _ in 0..turns {
-                    wharf::yield_now().await;
-                }
-                let cancelled = task.cancel();
-                until_alone(&node).await;
-                let got = owner.ask(OwnerMsg::All).await.unwrap();
-                assert!([1, 2, 3, 4, 5, 0].starts_with(&got), "{got:?}");
+        wharf::block_on(cancel_at_each_await(
+            || Spawn::new().capacity(capacity).spawn(Owner(Vec::new())),
+            attach,
+            |cancelled, got, _| {
+                assert!([1, 2, 3, 4, 5, 0].starts_with(got), "{got:?}");
                 assert_eq!(cancelled, !got.contains(&0));
-                assert!(!task.cancel() && !task.is_running());
-                assert_eq!(drops.load(Ordering::SeqCst), u32::try_from(turns + 1).unwrap());
-                owner.stop();
-                owner.stopped().await;
-                over = if cancelled { 0 } else { over + 1 };
-                if over == 5 {
-                    return;
-                }
-            }
-            panic!("never over");
-        });
+            },
+        ));
     }
 }
 
 #[test]
 fn an_attached_stream_whose_owner_ends_at_any_await_is_dropped_once_with_all_that_is_left_in_it() {
-    wharf::block_on(async {
-        let node = Node::current().unwrap();
-        let drops = Arc::new(AtomicU32::new(0));
-        for turns in 0..20 {
-            let owner = spawn(Owner(Vec::new()));
-            let before = settled(&node);
-            attach(&owner, &drops).await;
-            for _ in 0..turns {
-                wharf::yield_now().await;
-            }
-            owner.kill();
-            assert_eq!(owner.stopped().await, ExitReason::Killed);
-            until_left(&node, 0).await;
-            assert_eq!(drops.load(Ordering::SeqCst), turns + 1);
-            // The order to attach it, and what it had brought.
-            let settled = settled(&node) - before;
-            assert!((1..=7).contains(&settled), "{settled}");
-        }
-    });
+    wharf::block_on(kill_at_each_await(
+        async |owner, drops, _| _ = attach(owner, drops).await,
+        // The order to attach it, and what it had brought.
+        1..=7,
+    ));
 }
 
 #[test]

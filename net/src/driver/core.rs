@@ -184,9 +184,9 @@ impl Shared {
         transports: Vec<Arc<dyn Transport>>,
         proto: proto::Node,
     ) -> Arc<Self> {
-        Arc::new_cyclic(|this: &Weak<Self>| Self {
+        Arc::new_cyclic(|this| Self {
             number: node.id(),
-            ended: Gone::Ended(Weak::clone(this)).connection(&node, node.id()),
+            ended: Gone::ended(&node),
             node,
             me,
             tokio,

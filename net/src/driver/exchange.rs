@@ -153,7 +153,7 @@ impl Wires {
         if let Err(why) = met {
             tracing::warn!(target: "wharf::net", node = %shared.me.name, of = %of, ?why, "an actor can't be reached");
         }
-        let far = met.ok().flatten().unwrap_or_else(|| Gone::Lost.connection(&shared.node, number));
+        let far = met.ok().flatten().unwrap_or_else(|| Gone::lost(&shared.node, number));
         Ok(ImportedPid::Far(far.any(id)))
     }
 
@@ -195,7 +195,7 @@ impl Exchange for Wires {
                 let number = number.filter(|number| *number != shared.number);
                 let Some(number) = number else { return refused("no such node") };
                 let id = ActorId::new(number, pid.id.slot(), pid.id.generation());
-                return Ok(ImportedPid::Far(Gone::Lost.connection(&shared.node, number).any(id)));
+                return Ok(ImportedPid::Far(Gone::lost(&shared.node, number).any(id)));
             }
             _ => {
                 let core = shared.lock();

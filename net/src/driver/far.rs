@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
+use parking_lot::MutexGuard;
 use wharf_runtime::ActorId;
 use wharf_runtime::remote::{Cut, FarSignal, Pair, Refusal, Remote, Ticket as WaitTicket};
 use wharf_runtime::wire::Exchange;
@@ -208,6 +209,27 @@ fn who(pair: Pair) -> NearId {
     pair.from.map_or(NOBODY, near)
 }
 
+/// The outcome of a wait, which is over then: `then` has the ticket. What is dropped is so without the lock.
+fn poll_wait(
+    mut core: MutexGuard<'_, Core>,
+    number: u64,
+    cx: &Context<'_>,
+    then: impl FnOnce(&mut Core, Ticket),
+) -> Poll<Result<(), Refusal>> {
+    let Some(wait) = core.waits.get_mut(&number) else { return Poll::Ready(Err(Refusal::NoConnection)) };
+    let WaitState::Ready(outcome) = wait.state else {
+        let old = wait.waker.replace(cx.waker().clone());
+        drop(core);
+        drop(old);
+        return Poll::Pending;
+    };
+    let over = core.waits.remove(&number);
+    let outcome = outcome.map(|ticket| then(&mut core, ticket));
+    drop(core);
+    drop(over);
+    Poll::Ready(outcome)
+}
+
 impl Remote for Far {
     fn try_reserve(&self, pair: Pair) -> Result<(), Refusal> {
         let shared = self.shared()?;
@@ -244,24 +266,11 @@ impl Remote for Far {
                 number
             }
         };
-        let Some(wait) = core.waits.get_mut(&number) else {
-            return Poll::Ready(Err(Refusal::NoConnection));
-        };
-        let WaitState::Ready(outcome) = wait.state else {
-            let old = wait.waker.replace(cx.waker().clone());
-            drop(core);
-            drop(old);
-            return Poll::Pending;
-        };
-        let old = core.waits.remove(&number);
-        if let Ok(ticket) = outcome
-            && let Some(actor) = core.actor(&self.key, pair.to)
-        {
-            actor.kept.push_back(ticket);
-        }
-        drop(core);
-        drop(old);
-        Poll::Ready(outcome.map(drop))
+        poll_wait(core, number, cx, |core, ticket| {
+            if let Some(actor) = core.actor(&self.key, pair.to) {
+                actor.kept.push_back(ticket);
+            }
+        })
     }
 
     fn give_up(&self, _: Pair, ticket: WaitTicket) {
@@ -311,20 +320,7 @@ impl Remote for Far {
             Ok(shared) => shared,
             Err(refusal) => return Poll::Ready(Err(refusal)),
         };
-        let mut core = shared.lock();
-        let Some(wait) = core.waits.get_mut(&number) else {
-            return Poll::Ready(Err(Refusal::NoConnection));
-        };
-        let WaitState::Ready(outcome) = wait.state else {
-            let old = wait.waker.replace(cx.waker().clone());
-            drop(core);
-            drop(old);
-            return Poll::Pending;
-        };
-        let old = core.waits.remove(&number);
-        drop(core);
-        drop(old);
-        Poll::Ready(outcome.map(drop))
+        poll_wait(shared.lock(), number, cx, |_, _| {})
     }
 
     fn send(&self, pair: Pair, kind: &'static str, bytes: Vec<u8>) -> Result<Option<WaitTicket>, Cut> {
@@ -359,9 +355,9 @@ impl Remote for Far {
         }
     }
 
-    fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut> {
-        let shared = self.shared().map_err(|_| Cut::new())?;
-        let out = signal_out(&signal).ok_or(Cut::new())?;
+    fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Refusal> {
+        let shared = self.shared()?;
+        let out = signal_out(&signal).ok_or(Refusal::NoConnection)?;
         let mut core = shared.lock();
         let from = signal.sender();
         let exported = core.export(&shared.node, from);
@@ -369,10 +365,10 @@ impl Remote for Far {
         if let Err(error) = exported
             && !matches!(error, CommandError::Ended { .. })
         {
-            return Err(Cut::new());
+            return Err(Refusal::NoConnection);
         }
         if !core.is_connected(&self.key) && !core.may_connect(&self.key) {
-            return Err(Cut::new());
+            return Err(Refusal::NoConnection);
         }
         let unproven = FarPid { id: far(to), authenticator: 0 };
         let pid = core.actor(&self.key, to).map_or(unproven, |actor| actor.pid);
@@ -383,7 +379,7 @@ impl Remote for Far {
         drop(core);
         sent.map_err(|error| {
             tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %self.key.0, %to, %error, "signal not sent");
-            Cut::new()
+            Refusal::NoConnection
         })
     }
 

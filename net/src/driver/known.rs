@@ -12,11 +12,11 @@ use super::answers::Answers;
 use super::core::{Core, Peer, PeerKey, Shared, WaitState};
 use super::exchange::Wires;
 use super::far::Far;
-use crate::proto::{FIRST_IN_PAYLOAD, Identity, NodeName, SENDER_IN_PAYLOAD};
+use crate::proto::{CommandError, FIRST_IN_PAYLOAD, Identity, SENDER_IN_PAYLOAD};
 use crate::transport::Address;
 
 /// Why a node is not to be known here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Unknown {
     /// Another node that is known has its number.
     Clash,
@@ -106,18 +106,21 @@ impl Core {
         shared: &Shared,
         to: &PeerKey,
         third: &PeerKey,
-    ) -> Result<u32, crate::proto::CommandError> {
-        let number_of = |core: &Self| core.peers.get(third).map(|peer| peer.number.number());
-        let (Some(own), Some(peer)) = (number_of(self), self.peers.get_mut(to)) else {
-            return Err(crate::proto::CommandError::NoConnection);
+    ) -> Result<u32, CommandError> {
+        let own = self.peers.get(third).map(|peer| peer.number.number());
+        let (Some(own), Some(peer)) = (own, self.peers.get_mut(to)) else {
+            return Err(CommandError::NoConnection);
         };
         let next = u32::try_from(peer.told.len()).unwrap_or(u32::MAX).saturating_add(FIRST_IN_PAYLOAD);
         let number = *peer.told.entry(third.clone()).or_insert(next);
+        if self.proto.connection_to(&to.0).is_some_and(|(_, it)| it.has_introduced(number)) {
+            return Ok(number);
+        }
         let node = Identity { name: third.0.clone(), incarnation: third.1, number: own };
         let addresses: Vec<String> = self.addresses.of(&third.0).iter().map(ToString::to_string).collect();
         match self.with(shared, to, |it, _| it.introduce(number, &node, &addresses)) {
             // Without a connection nothing goes that has the number: it will be told with the next one.
-            Ok(()) | Err(crate::proto::CommandError::NoConnection) => Ok(number),
+            Ok(()) | Err(CommandError::NoConnection) => Ok(number),
             Err(error) => Err(error),
         }
     }
@@ -168,10 +171,5 @@ impl Shared {
                 core.introduce_oneself(self, &key);
             }
         }
-    }
-
-    /// A node can be reached there, as the program knows.
-    pub(super) fn add_address(&self, node: NodeName, address: Address) {
-        self.lock().addresses.add(node, address);
     }
 }

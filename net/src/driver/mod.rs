@@ -333,7 +333,7 @@ impl Net {
         let Some(name) = NodeName::new(node) else {
             return Err(ConnectError::NoAddress { node: node.to_owned() });
         };
-        self.shared.add_address(name, address);
+        self.shared.lock().addresses.add(name, address);
         Ok(())
     }
 

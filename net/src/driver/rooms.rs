@@ -63,12 +63,7 @@ impl Shared {
             // To be handed over: one at a time.
             if granted.0 == 0 && rooms.owed > 0 {
                 rooms.owed -= 1;
-                let (now, more) = (self.now(), BYTES.saturating_sub(granted.1));
-                let granted =
-                    core.with(self, key, |it, tables| it.grant_to_hand_over(now, tables, mailbox, more));
-                if let Err(error) = granted {
-                    tracing::debug!(target: "wharf::net", node = %self.me.name, peer = %key.0, %error, "no room granted");
-                }
+                core.grant(self, key, mailbox, None, granted.1);
             }
             return;
         };
@@ -82,7 +77,7 @@ impl Shared {
         rooms.kept += kept;
         rooms.owed = rooms.owed.saturating_sub(kept);
         if kept > 0 || granted.1 < BYTES / 2 {
-            core.grant(self, key, mailbox, kept, granted.1);
+            core.grant(self, key, mailbox, Some(kept), granted.1);
         }
         let Some(rooms) = core.rooms(key, mailbox) else { return };
         if rooms.kept > 0 || !wanted && rooms.owed == 0 || rooms.waiting {
@@ -103,7 +98,7 @@ impl Shared {
                 if kept && connected {
                     rooms.kept += 1;
                     rooms.owed = rooms.owed.saturating_sub(1);
-                    core.grant(&this, &key, mailbox, 1, granted.1);
+                    core.grant(&this, &key, mailbox, Some(1), granted.1);
                     drop(core);
                     return this.promise(&key, mailbox, false);
                 }
@@ -163,9 +158,13 @@ impl Core {
         self.proto.connection_to(&key.0).map_or((0, 0), |(_, it)| it.granted(mailbox))
     }
 
-    fn grant(&mut self, shared: &Shared, key: &PeerKey, mailbox: NearId, messages: u32, bytes: u64) {
+    /// Grants room for so many messages, `None` for one that is to be handed over, on top of `bytes`.
+    fn grant(&mut self, shared: &Shared, key: &PeerKey, mailbox: NearId, messages: Option<u32>, bytes: u64) {
         let (now, more) = (shared.now(), BYTES.saturating_sub(bytes));
-        let granted = self.with(shared, key, |it, tables| it.grant(now, tables, mailbox, messages, more));
+        let granted = self.with(shared, key, |it, tables| match messages {
+            Some(messages) => it.grant(now, tables, mailbox, messages, more),
+            None => it.grant_to_hand_over(now, tables, mailbox, more),
+        });
         if let Err(error) = granted {
             tracing::debug!(target: "wharf::net", node = %shared.me.name, peer = %key.0, %error, "no room granted");
         }

@@ -41,10 +41,15 @@ impl Introductions {
         if number == SENDER_IN_PAYLOAD {
             return Ok(true);
         }
-        if !self.told.contains(&number) && self.told.len() >= self.limit {
+        if !self.has_told(number) && self.told.len() >= self.limit {
             return Err(CommandError::TooMany { what: "other nodes in messages", limit: self.limit });
         }
         Ok(self.told.insert(number))
+    }
+
+    /// Whether the peer has been told who `number` is.
+    pub(crate) fn has_told(&self, number: u32) -> bool {
+        self.told.contains(&number)
     }
 
     /// The peer says who a number is. `None`: it had said so.
@@ -129,7 +134,9 @@ mod tests {
     fn a_number_is_told_once_and_means_one_node() {
         let (peer, third) = (node("peer", 3), node("third", 5));
         let mut it = Introductions::new(2);
+        assert!(!it.has_told(4));
         assert_eq!(it.tell(4), Ok(true));
+        assert!(it.has_told(4));
         assert_eq!(it.tell(4), Ok(false));
         assert_eq!(it.hear(&peer, 4, third.clone()), Ok(Some(third.clone())));
         assert_eq!(it.hear(&peer, 4, third.clone()), Ok(None));

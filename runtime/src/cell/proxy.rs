@@ -19,7 +19,7 @@ use crate::exit::ExitReason;
 use crate::id::{ActorId, NodeId};
 use crate::node::NodeShared;
 use crate::primitive::Mutex;
-use crate::remote::{FarSignal, Remote};
+use crate::remote::{FarSignal, Refusal, Remote};
 use crate::signal::{MonitorRef, Signal};
 
 use super::header::{Erased, Header, Ran, VTable};
@@ -135,11 +135,13 @@ impl Proxy {
         }
         // Before it goes: if the connection is cut right after, `cut` finds it here.
         drop(self.note_leaving(&signal));
-        if self.remote.signal(self.id, outgoing).is_ok() {
-            return;
-        }
-        drop(self.note_refused(&signal));
-        if let Some((to, answer)) = relation::refused(self.id, &ExitReason::NoConnection, signal) {
+        let why = match self.remote.signal(self.id, outgoing) {
+            Ok(()) => return,
+            Err(Refusal::Closed) => ExitReason::NoProc,
+            Err(_) => ExitReason::NoConnection,
+        };
+        drop(self.note_refused(&signal, &why));
+        if let Some((to, answer)) = relation::refused(self.id, &why, signal) {
             to.deliver(answer);
         }
     }
@@ -185,11 +187,13 @@ impl Proxy {
     }
 
     /// It did not go.
-    fn note_refused(&self, signal: &Signal<AnyPid>) -> Left {
+    fn note_refused(&self, signal: &Signal<AnyPid>, why: &ExitReason) -> Left {
         let mut across = self.across.lock();
         match signal {
             Signal::Link { from } => {
-                self.node.proxies.cut_to_hear(self.id, from.id());
+                if *why == ExitReason::NoConnection {
+                    self.node.proxies.cut_to_hear(self.id, from.id());
+                }
                 across.remove_link(from.id())
             }
             Signal::Unlink { from, .. } => across.remove_link(from.id()),

@@ -51,8 +51,8 @@
 //!         Ok(None)
 //!     }
 //!
-//!     fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut> {
-//!         self.0.get().ok_or(Cut::new())?.0.receive_signal(to, signal);
+//!     fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Refusal> {
+//!         self.0.get().ok_or(Refusal::NoConnection)?.0.receive_signal(to, signal);
 //!         Ok(())
 //!     }
 //! }
@@ -202,8 +202,9 @@ pub trait Remote: Send + Sync {
     /// Sends a signal; it needs no room.
     ///
     /// # Errors
-    /// [`Cut`] when there is no connection. Whoever waits for an answer is then told of `NoConnection`.
-    fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut>;
+    /// [`Refusal`]. Whoever waits for an answer is told `NoProc` when that is [`Closed`](Refusal::Closed),
+    /// and else `NoConnection`.
+    fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Refusal>;
 
     /// What an [`Encode`] made for this kind of connection needs of it: the exchange that pids and replies
     /// in messages pass through, say.

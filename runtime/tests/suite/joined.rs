@@ -201,10 +201,10 @@ impl Remote for End {
         Ok(None)
     }
 
-    fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Cut> {
-        let wire = self.0.upgrade().ok_or(Cut::new())?;
+    fn signal(&self, to: ActorId, signal: FarSignal) -> Result<(), Refusal> {
+        let wire = self.0.upgrade().ok_or(Refusal::NoConnection)?;
         if !wire.up.load(Ordering::SeqCst) {
-            return Err(Cut::new());
+            return Err(Refusal::NoConnection);
         }
         let lost = wire.drops_acks.load(Ordering::SeqCst) && matches!(signal, FarSignal::UnlinkAck { .. });
         if !lost {

@@ -1,7 +1,7 @@
 //! Limits: what is over one comes back, and the connection stays.
 
 use wharf::net::{Config, ExportError, Key, Mem, Net};
-use wharf::{AskError, Mailbox, Node, Reply, SendError, Wire};
+use wharf::{AskError, Mailbox, Node, Pid, Reply, SendError, Wire};
 
 use super::common::{Msg, Two, adder, run};
 
@@ -35,14 +35,19 @@ async fn porter(mut mailbox: Mailbox<Load>) {
     }
 }
 
+/// Two nodes, and the right one's porter as the left one has it.
+async fn with_porter() -> (Two, Pid<Load>) {
+    let two = Two::start().await;
+    two.left.connect("mem:right").await.unwrap();
+    two.right.export("porter", &two.right.node().spawn_fn(porter)).unwrap();
+    let far = two.left.lookup("porter@right").await.unwrap();
+    (two, far)
+}
+
 #[test]
 fn what_is_too_long_or_too_deep_comes_back_and_the_connection_stays() {
     run(async {
-        let two = Two::start().await;
-        two.left.connect("mem:right").await.unwrap();
-        let near = two.right.node().spawn_fn(porter);
-        two.right.export("porter", &near).unwrap();
-        let far = two.left.lookup::<Load>("porter@right").await.unwrap();
+        let (two, far) = with_porter().await;
         // As long as its declaration allows and a frame holds.
         assert_eq!(far.ask(|reply| Load::Bytes(vec![1; 900_000], reply)).await, Ok(900_000));
         assert_eq!(far.ask(|reply| Load::Nest(nest(20), reply)).await, Ok(0));
@@ -65,11 +70,7 @@ fn what_is_too_long_or_too_deep_comes_back_and_the_connection_stays() {
 #[test]
 fn an_answer_that_is_too_long_is_none() {
     run(async {
-        let two = Two::start().await;
-        two.left.connect("mem:right").await.unwrap();
-        let near = two.right.node().spawn_fn(porter);
-        two.right.export("porter", &near).unwrap();
-        let far = two.left.lookup::<Load>("porter@right").await.unwrap();
+        let (two, far) = with_porter().await;
         let size = far.ask(|reply| Load::Give(900_000, reply)).await.map(|bytes| bytes.len());
         assert_eq!(size, Ok(900_000));
         assert_eq!(far.ask(|reply| Load::Give(1_000_000, reply)).await, Err(AskError::NoReply));

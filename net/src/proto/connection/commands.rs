@@ -79,6 +79,12 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether the peer has been told on this connection which node is meant by `number`.
+    #[must_use]
+    pub fn has_introduced(&self, number: u32) -> bool {
+        self.introductions.has_told(number)
+    }
+
     /// Sends a message now, if there is credit for it and nobody waits in front.
     ///
     /// # Errors
