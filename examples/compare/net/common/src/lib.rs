@@ -104,9 +104,26 @@ pub fn report_rate(workload: &str, n: u64, bytes: usize, took: Duration) {
     );
 }
 
-/// Prints that some never came.
-pub fn report_loss(workload: &str, n: u64, arrived: u64) {
-    println!(r#"{{"workload":"{workload}","error":"{arrived} of {n} arrived"}}"#);
+/// Prints how many there were in a second, if all `n` arrived; and else that some never did.
+pub fn report_arrived(workload: &str, n: u64, bytes: usize, took: Duration, arrived: u64) {
+    if arrived == n {
+        report_rate(workload, n, bytes, took);
+    } else {
+        println!(r#"{{"workload":"{workload}","error":"{arrived} of {n} arrived"}}"#);
+    }
+}
+
+/// [`MANY`] tasks at once, and what each ends with.
+pub async fn many<F>(task: impl FnMut(usize) -> F) -> Vec<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..MANY).map(task).map(tokio::spawn).collect();
+    let mut ends = Vec::with_capacity(MANY);
+    for task in tasks {
+        ends.push(task.await.expect("no panic"));
+    }
+    ends
 }
 
 /// The peer has no such workload.

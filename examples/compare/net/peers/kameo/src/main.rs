@@ -7,7 +7,7 @@ use futures::StreamExt;
 use kameo::prelude::*;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, noise, tcp, yamux};
-use net_common::{MANY, PAYLOAD, Role, report_loss, report_rate, report_times, round_trips};
+use net_common::{MANY, PAYLOAD, Role, many, report_arrived, report_rate, report_times, round_trips};
 use serde::{Deserialize, Serialize};
 
 #[derive(Actor, RemoteActor)]
@@ -129,26 +129,21 @@ async fn echo(far: &RemoteActorRef<Sink>) {
 /// Sends without waiting for anything; gives how many came, and when the last had.
 async fn put(far: &RemoteActorRef<Sink>, n: u64) -> (u64, Instant) {
     let each = n / MANY as u64;
-    let senders: Vec<_> = (0..MANY)
-        .map(|_| {
-            let far = far.clone();
-            tokio::spawn(async move {
-                for _ in 0..each {
-                    // What it says here, and what comes, are compared at the end.
-                    _ = far.tell(&Put(vec![7; PAYLOAD])).send();
-                }
-            })
-        })
-        .collect();
-    for sender in senders {
-        sender.await.expect("no panic");
-    }
+    many(|_| {
+        let far = far.clone();
+        async move {
+            for _ in 0..each {
+                // What it says here, and what comes, are compared at the end.
+                _ = far.tell(&Put(vec![7; PAYLOAD])).send();
+            }
+        }
+    })
+    .await;
     let mut last = (0, Instant::now());
     while last.0 < each * MANY as u64 && last.1.elapsed() < Duration::from_secs(5) {
-        if let Ok(count) = far.ask(&Count).await
-            && count != last.0
-        {
-            last = (count, Instant::now());
+        match far.ask(&Count).await {
+            Ok(count) if count != last.0 => last = (count, Instant::now()),
+            _ => {}
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -164,29 +159,21 @@ async fn measure(at: String, workload: String, n: u64) {
         "ask" => report_times(&workload, round_trips(n, || echo(&far)).await),
         "ask64" => {
             let started = Instant::now();
-            let askers: Vec<_> = (0..MANY)
-                .map(|_| {
-                    let far = far.clone();
-                    tokio::spawn(async move {
-                        for _ in 0..each {
-                            echo(&far).await;
-                        }
-                    })
-                })
-                .collect();
-            for asker in askers {
-                asker.await.expect("no panic");
-            }
+            many(|_| {
+                let far = far.clone();
+                async move {
+                    for _ in 0..each {
+                        echo(&far).await;
+                    }
+                }
+            })
+            .await;
             report_rate(&workload, each * MANY as u64, PAYLOAD, started.elapsed());
         }
         "send" => {
             let started = Instant::now();
             let (arrived, last) = put(&far, n).await;
-            if arrived == each * MANY as u64 {
-                report_rate(&workload, arrived, PAYLOAD, last - started);
-            } else {
-                report_loss(&workload, each * MANY as u64, arrived);
-            }
+            report_arrived(&workload, each * MANY as u64, PAYLOAD, last - started, arrived);
         }
         _ => net_common::skip(&workload),
     }

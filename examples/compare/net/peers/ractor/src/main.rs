@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use net_common::{HUGE, LARGE, MANY, PAYLOAD, Role, report_loss, report_rate, report_times, round_trips};
+use net_common::{
+    HUGE, LARGE, MANY, PAYLOAD, Role, many, report_arrived, report_rate, report_times, round_trips,
+};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, call};
 use ractor_cluster::RactorClusterMessage;
 
@@ -94,14 +96,6 @@ async fn put(far: Far, n: u64, bytes: usize) -> u64 {
     }
 }
 
-fn report(workload: &str, n: u64, bytes: usize, started: Instant, arrived: u64) {
-    if arrived == n {
-        report_rate(workload, n, bytes, started.elapsed());
-    } else {
-        report_loss(workload, n, arrived);
-    }
-}
-
 async fn measure(port: u16, workload: String, n: u64) {
     let node = node("client", 0).await;
     ractor_cluster::client_connect(&node, ("localhost", port)).await.expect("a server");
@@ -114,19 +108,15 @@ async fn measure(port: u16, workload: String, n: u64) {
             let far = find("sink").await;
             let each = n / MANY as u64;
             let started = Instant::now();
-            let askers: Vec<_> = (0..MANY)
-                .map(|_| {
-                    let far = far.clone();
-                    tokio::spawn(async move {
-                        for _ in 0..each {
-                            echo(&far).await;
-                        }
-                    })
-                })
-                .collect();
-            for asker in askers {
-                asker.await.expect("no panic");
-            }
+            many(|_| {
+                let far = far.clone();
+                async move {
+                    for _ in 0..each {
+                        echo(&far).await;
+                    }
+                }
+            })
+            .await;
             report_rate(&workload, each * MANY as u64, PAYLOAD, started.elapsed());
         }
         "send" | "large" => {
@@ -134,7 +124,7 @@ async fn measure(port: u16, workload: String, n: u64) {
                 if workload == "send" { (find("sink").await, PAYLOAD) } else { (find("bulk").await, LARGE) };
             let started = Instant::now();
             let arrived = put(far, n, bytes).await;
-            report(&workload, n, bytes, started, arrived);
+            report_arrived(&workload, n, bytes, started.elapsed(), arrived);
         }
         "pairs" => {
             let mut fars = Vec::new();
@@ -143,13 +133,8 @@ async fn measure(port: u16, workload: String, n: u64) {
             }
             let each = n / MANY as u64;
             let started = Instant::now();
-            let senders: Vec<_> =
-                fars.into_iter().map(|far| tokio::spawn(put(far, each, PAYLOAD))).collect();
-            let mut arrived = 0;
-            for sender in senders {
-                arrived += sender.await.expect("no panic");
-            }
-            report(&workload, each * MANY as u64, PAYLOAD, started, arrived);
+            let arrived = many(|pair| put(fars[pair].clone(), each, PAYLOAD)).await.iter().sum();
+            report_arrived(&workload, each * MANY as u64, PAYLOAD, started.elapsed(), arrived);
         }
         "ask_beside" => {
             let (far, bulk) = (find("sink").await, find("bulk").await);

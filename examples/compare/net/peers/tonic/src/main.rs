@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use net_common::{HUGE, LARGE, MANY, PAYLOAD, Role, report_rate, report_times, round_trips};
+use net_common::{HUGE, LARGE, MANY, PAYLOAD, Role, many, report_rate, report_times, round_trips};
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -63,22 +63,18 @@ async fn measure(port: u16, workload: String, n: u64) {
         "ask" => report_times(&workload, round_trips(n, || echo(&client)).await),
         "ask64" | "pairs" => {
             let asks = workload == "ask64";
-            let many: Vec<_> = (0..MANY)
-                .map(|_| {
-                    let client = client.clone();
-                    tokio::spawn(async move {
-                        if !asks {
-                            return put(&client, each, PAYLOAD).await;
-                        }
-                        for _ in 0..each {
-                            echo(&client).await;
-                        }
-                    })
-                })
-                .collect();
-            for one in many {
-                one.await.expect("no panic");
-            }
+            many(|_| {
+                let client = client.clone();
+                async move {
+                    if !asks {
+                        return put(&client, each, PAYLOAD).await;
+                    }
+                    for _ in 0..each {
+                        echo(&client).await;
+                    }
+                }
+            })
+            .await;
             report_rate(&workload, each * MANY as u64, PAYLOAD, started.elapsed());
         }
         "send" | "large" => {

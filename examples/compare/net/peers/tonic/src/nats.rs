@@ -6,7 +6,9 @@ use std::time::Instant;
 use async_nats::Client;
 use bytes::Bytes;
 use futures::StreamExt;
-use net_common::{HUGE, LARGE, MANY, PAYLOAD, Role, report_loss, report_rate, report_times, round_trips};
+use net_common::{
+    HUGE, LARGE, MANY, PAYLOAD, Role, many, report_arrived, report_times, round_trips,
+};
 
 fn payload(bytes: usize) -> Bytes {
     vec![7; bytes].into()
@@ -70,30 +72,25 @@ async fn measure(address: String, workload: String, n: u64) {
         "ask" => report_times(&workload, round_trips(n, || echo(&client)).await),
         "ask64" | "pairs" => {
             let asks = workload == "ask64";
-            let many: Vec<_> = (0..MANY)
-                .map(|pair| {
-                    let client = client.clone();
-                    tokio::spawn(async move {
-                        if !asks {
-                            return put(&client, pair, each, PAYLOAD).await;
-                        }
-                        for _ in 0..each {
-                            echo(&client).await;
-                        }
-                        each
-                    })
-                })
-                .collect();
-            let mut arrived = 0;
-            for one in many {
-                arrived += one.await.expect("no panic");
-            }
-            report(&workload, each * MANY as u64, PAYLOAD, started, arrived);
+            let arrived = many(|pair| {
+                let client = client.clone();
+                async move {
+                    if !asks {
+                        return put(&client, pair, each, PAYLOAD).await;
+                    }
+                    for _ in 0..each {
+                        echo(&client).await;
+                    }
+                    each
+                }
+            });
+            let arrived = arrived.await.iter().sum();
+            report_arrived(&workload, each * MANY as u64, PAYLOAD, started.elapsed(), arrived);
         }
         "send" | "large" => {
             let bytes = if workload == "send" { PAYLOAD } else { LARGE };
             let arrived = put(&client, 0, n, bytes).await;
-            report(&workload, n, bytes, started, arrived);
+            report_arrived(&workload, n, bytes, started.elapsed(), arrived);
         }
         "ask_beside" => {
             let other = client.clone();
@@ -106,14 +103,6 @@ async fn measure(address: String, workload: String, n: u64) {
             stream.abort();
         }
         _ => net_common::skip(&workload),
-    }
-}
-
-fn report(workload: &str, n: u64, bytes: usize, started: Instant, arrived: u64) {
-    if arrived == n {
-        report_rate(workload, n, bytes, started.elapsed());
-    } else {
-        report_loss(workload, n, arrived);
     }
 }
 
